@@ -1,0 +1,78 @@
+"""What every viewset of the API shares: who is asking, keyed requests, answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from hmnp.core.errors import Fault, ValidationFailed
+from hmnp.core.idempotency import Answer, Idempotency, fingerprint
+
+_KEY = re.compile(r"[\x21-\x7e]{16,255}")
+
+
+class ApiViewSet(ViewSet):
+    """A viewset whose personal answers are never cached."""
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say `no-store` unless the action chose a cache policy."""
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        finished.headers.setdefault("Cache-Control", "no-store")
+        return finished  # type: ignore[return-value] -- DRF's stubs widen to HttpResponseBase
+
+
+def idempotency_of(
+    request: Request, *, principal_key: str, render: Callable[[Any], Answer]
+) -> Idempotency | None:
+    """Give the request's idempotency, or None when it sent no key.
+
+    Raises `ValidationFailed` for a key that is not 16–255 visible ASCII characters.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise ValidationFailed(
+            Fault("Idempotency-Key", "invalid", "The key must be 16 to 255 visible characters.")
+        )
+    return Idempotency(
+        principal=principal_key,
+        method=request.method or "",
+        path=request.path,
+        key=key,
+        fingerprint=fingerprint(request.data),
+        render=render,
+    )
+
+
+def answer_response(answer: Answer) -> Response:
+    """Give the HTTP response of an answer."""
+    headers = dict(answer.headers)
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(answer.full_body(), status=answer.status, headers=headers)
+
+
+def query_params(request: Request, *, allowed: set[str]) -> Mapping[str, str]:
+    """Give the query's parameters, each once; unknown and repeated ones are refused by name."""
+    faults = [
+        Fault(name, "unknown", "This parameter is not accepted here.")
+        for name in request.query_params
+        if name not in allowed
+    ] + [
+        Fault(name, "repeated", "Give this parameter once.")
+        for name, values in request.query_params.lists()
+        if name in allowed and len(values) > 1
+    ]
+    if faults:
+        raise ValidationFailed(*faults)
+    return {name: request.query_params[name] for name in request.query_params}
+
+

@@ -1,0 +1,28 @@
+"""Who is acting, from where: passed into every action and written on every timeline row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ActorType(StrEnum):
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+    PARTNER = "partner"
+    SYSTEM = "system"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The acting person or system; `id` is a user's, partner's or provider's own, never an e-mail."""
+
+    type: ActorType
+    id: str = ""
+    request_id: str = ""
+    ip: str | None = None
+    user_agent: str = ""
+
+
+SYSTEM = Actor(type=ActorType.SYSTEM)

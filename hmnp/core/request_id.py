@@ -1,0 +1,38 @@
+"""One id per request, on every answer, error and log line."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.http import HttpRequest, HttpResponse
+
+_SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}")
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def current_request_id() -> str:
+    """Give the id of the request (or job) being worked on, or an empty text."""
+    return _current.get()
+
+
+class RequestIdMiddleware:
+    """Take a sane `X-Request-Id` as sent, else make one; echo it on the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request under its id."""
+        sent = request.headers.get("X-Request-Id", "")
+        request_id = sent if _SANE.fullmatch(sent) else uuid.uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        token = _current.set(request_id)
+        try:
+            response = self.get_response(request)
+        finally:
+            _current.reset(token)
+        response["X-Request-Id"] = request_id
+        return response

@@ -1,0 +1,1 @@
+"""Settings by environment: `local` for a developer's machine, `test`, and `production`."""

@@ -1,0 +1,297 @@
+"""What every environment shares; what differs is read from the environment or set beside this file."""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env", overwrite=False)
+
+DEBUG = False
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000")
+# How many proxies of ours stand in front: each appends one X-Forwarded-For entry; none by default.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "django_structlog",
+    "phonenumber_field",
+    "auditlog",
+    "anymail",
+    "csp",
+    "hmnp.core",
+    "hmnp.accounts",
+    "services",
+    "bookings",
+    "payments",
+    "integrations",
+]
+
+MIDDLEWARE = [
+    "hmnp.core.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+]
+
+ROOT_URLCONF = "hmnp.urls"
+WSGI_APPLICATION = "hmnp.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "hmnp.core.site.site",
+            ],
+        },
+    },
+]
+
+# --- Database --------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db("DATABASE_URL", default="postgres:///hmnp")}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"].setdefault(
+    "options",
+    "-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s",
+)
+# A request-wide transaction would span the calls to Stripe; actions own their transactions.
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache and jobs --------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+        "KEY_PREFIX": "hmnp",
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 8 * 60 * 60
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+    "health_check_interval": 20,
+}
+# The row in PostgreSQL is the job; ringing the bell must never stall a request.
+CELERY_TASK_PUBLISH_RETRY = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "timeout": 1}
+CELERY_BEAT_SCHEDULE = {
+    "bookings.expire-holds": {"task": "bookings.expire_holds", "schedule": 15.0},
+    "payments.sweep": {"task": "payments.sweep", "schedule": 10.0},
+    "integrations.sweep-outbox": {"task": "integrations.sweep_outbox", "schedule": 5.0},
+    "integrations.sweep-inbox": {"task": "integrations.sweep_inbox", "schedule": 10.0},
+    "core.forget-idempotency-records": {
+        "task": "core.forget_idempotency_records",
+        "schedule": 3600.0,
+    },
+    "bookings.purge-documents": {"task": "bookings.purge_documents", "schedule": 3600.0},
+}
+
+# --- Time, language, files -------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+BUSINESS_TIME_ZONE = "America/Chicago"
+LANGUAGE_CODE = "en-us"
+USE_I18N = True
+PHONENUMBER_DEFAULT_REGION = "US"
+PHONENUMBER_DB_FORMAT = "E164"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Customers' documents: outside STATIC_ROOT and served by no URL.
+MEDIA_ROOT = env.path("DOCUMENTS_ROOT", default=str(BASE_DIR / "media"))
+DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+
+# --- Doors -----------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/admin/login/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "hmnp.core.error_views.csrf_failure"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# Keys that holder, customer and manage tokens are derived from: `id:secret,id:secret`, the
+# current one first; keep the previous one for 48 hours after a rotation.
+TOKEN_KEYS = env.str("TOKEN_KEYS", default="")
+# Live holds one client address may have at a time; `off` only outside production.
+HOLDS_PER_ADDRESS = env.str("HOLDS_PER_ADDRESS", default="40")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# --- API -------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "hmnp.accounts.authentication.BookingTokenAuthentication",
+        "hmnp.accounts.authentication.PartnerKeyAuthentication",
+        "hmnp.accounts.authentication.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["hmnp.accounts.permissions.DenyAll"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["hmnp.core.api.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "hmnp.core.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "HMNP booking API",
+    "VERSION": "2.0.0",
+    "DESCRIPTION": "Book a notary in Houston: services, prices, availability, holds, bookings, "
+    "payments. Money is in US dollars; times carry an offset.",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v2",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+
+# --- Outside services ------------------------------------------------------------------------
+
+# The stand-in for outside services; empty where the real ones are used.
+SANDBOX_URL = env.str("SANDBOX_URL", default="")
+
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="")
+STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/")
+
+# GoHighLevel's published Ed25519 key for X-GHL-Signature; a PEM in one line, \n escaped.
+GHL_WEBHOOK_PUBLIC_KEY = env.str("GHL_WEBHOOK_PUBLIC_KEY", default="", multiline=True)
+PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="")
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="anymail.backends.postmark.EmailBackend")
+ANYMAIL = {
+    "POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default=""),
+    "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default="https://api.postmarkapp.com/"),
+    "REQUESTS_TIMEOUT": (3.05, 15),
+}
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL", default="Houston Mobile Notary Pros <bookings@example.com>"
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# What customers see of the company; the texts of pages and mails use these.
+COMPANY = {
+    "name": "Houston Mobile Notary Pros",
+    "phone": env.str("COMPANY_PHONE", default=""),
+    "email": env.str("COMPANY_EMAIL", default=""),
+}
+
+# --- Content security ------------------------------------------------------------------------
+
+_STRIPE_ORIGIN = "/".join(STRIPE_JS_URL.split("/", 3)[:3])
+_STRIPE_FRAMES = [_STRIPE_ORIGIN]
+_STRIPE_CONNECT = [STRIPE_API_BASE.rstrip("/")]
+if _STRIPE_ORIGIN == "https://js.stripe.com":
+    _STRIPE_FRAMES += ["https://*.js.stripe.com", "https://hooks.stripe.com"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# Only the page with the card field may load Stripe's script and frames.
+PAYMENT_PAGE_CSP = {
+    "script-src": ["'self'", _STRIPE_ORIGIN],
+    "frame-src": _STRIPE_FRAMES,
+    "connect-src": ["'self'", *_STRIPE_CONNECT],
+}
+
+# --- Logs ------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "hmnp.core.logs.JsonFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.server": {"handlers": ["console"], "propagate": False},
+        # Query strings and bodies may carry personal data; the request line is logged by us.
+        "django_structlog": {"level": "WARNING"},
+    },
+}

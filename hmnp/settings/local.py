@@ -1,0 +1,37 @@
+"""A developer's machine: the sandbox plays the outside world, everything on loopback."""
+
+from hmnp.settings.base import *  # noqa: F403 -- settings modules are layered by import
+from hmnp.settings.base import ANYMAIL, PAYMENT_PAGE_CSP, PUBLIC_BASE_URL, env
+
+SECRET_KEY = env.str("SECRET_KEY", default="insecure-local-only-secret")
+TOKEN_KEYS = env.str("TOKEN_KEYS", default="local:insecure-local-only-token-key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+
+_port = env.int("PORT", default=8000)
+_sandbox_port = env.int("SANDBOX_PORT", default=8100)
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{_port}")
+SANDBOX_URL = env.str("SANDBOX_URL", default=f"http://127.0.0.1:{_sandbox_port}")
+
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="sk_test_sandbox")
+STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_sandbox")
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_sandbox"])
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=SANDBOX_URL)
+STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=f"{SANDBOX_URL}/js/v3/")
+_stripe_js_origin = "/".join(STRIPE_JS_URL.split("/", 3)[:3])
+PAYMENT_PAGE_CSP = {
+    "script-src": ["'self'", _stripe_js_origin],
+    "frame-src": [_stripe_js_origin],
+    "connect-src": ["'self'", STRIPE_API_BASE.rstrip("/")],
+}
+PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="proof_sandbox")
+
+ANYMAIL = {
+    **ANYMAIL,
+    "POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default="postmark_sandbox"),
+    "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default=f"{SANDBOX_URL}/postmark/"),
+}
+COMPANY = {
+    "name": "Houston Mobile Notary Pros",
+    "phone": env.str("COMPANY_PHONE", default="(713) 555-0142"),
+    "email": env.str("COMPANY_EMAIL", default="hello@example.com"),
+}

@@ -1,0 +1,12 @@
+"""The test suite: real PostgreSQL and Redis, the sandbox where a test starts it."""
+
+from hmnp.settings.local import *  # noqa: F403 -- settings modules are layered by import
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+HOLDS_PER_ADDRESS = "off"
+CELERY_TASK_PUBLISH_RETRY = False

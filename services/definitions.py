@@ -1,0 +1,144 @@
+"""A service as the rest of the house sees it: plain values, read once from the catalogue's rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+
+class ServiceType(StrEnum):
+    MOBILE = "MOBILE"
+    RON = "RON"
+
+
+class DepositKind(StrEnum):
+    NONE = "NONE"
+    FIXED = "FIXED"
+    PERCENT = "PERCENT"
+    FULL = "FULL"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Degrees, WGS 84."""
+
+    lat: float
+    lng: float
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Half-open minutes of the local day, 0–1440; `weekday` is ISO, Monday 1."""
+
+    weekday: int
+    opens_minute: int
+    closes_minute: int
+
+
+@dataclass(frozen=True)
+class TravelBand:
+    """A flat fee for distances over `over_miles` up to and including `up_to_miles`."""
+
+    over_miles: Decimal
+    up_to_miles: Decimal
+    fee_cents: int
+
+
+@dataclass(frozen=True)
+class ServiceArea:
+    """Where a mobile service goes; within `included_miles` the ride is free."""
+
+    centre: Point
+    included_miles: Decimal
+    last_served_mile: Decimal
+    per_mile_cents: int
+    bands: tuple[TravelBand, ...]
+
+
+@dataclass(frozen=True)
+class PriceRule:
+    """One surcharge row; which of the optional facts matter depends on `code`."""
+
+    code: str
+    label: str
+    amount_cents: int
+    weekdays: tuple[int, ...] = ()
+    before_minute: int | None = None
+    from_minute: int | None = None
+    within_minutes: int | None = None
+
+
+@dataclass(frozen=True)
+class StatutoryRate:
+    """A fee set by law, in force from `valid_from` until the day before `valid_until`."""
+
+    code: str
+    amount_cents: int
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True)
+class CancellationTier:
+    """What a cancellation keeps; the tier with the largest `min_minutes_before` reached applies."""
+
+    code: str
+    label: str
+    min_minutes_before: int | None
+    kept_cents: int
+    keeps_travel_fee: bool
+
+
+@dataclass(frozen=True)
+class IntegrationRule:
+    """An outside system a booking of this service needs, and how hard we try."""
+
+    name: str
+    required: bool
+    priority: int
+    max_attempts: int
+    give_up_after_hours: int
+    rollback_action: str | None
+
+
+@dataclass(frozen=True)
+class ServiceDefinition:
+    """One service of the catalogue, whole. Cents, minutes and miles."""
+
+    id: UUID
+    slug: str
+    name: str
+    description: str
+    type: ServiceType
+    is_active: bool
+    base_price_cents: int
+    deposit_kind: DepositKind
+    deposit_value: int
+    duration_minutes: int
+    wrap_up_minutes: int
+    notice_minutes: int
+    horizon_days: int
+    grid_minutes: int
+    included_signers: int
+    max_signers: int
+    included_documents: int | None
+    max_documents: int | None
+    tax_percent: Decimal
+    timezone: ZoneInfo
+    area: ServiceArea | None
+    hours: tuple[Hours, ...]
+    rules: tuple[PriceRule, ...]
+    statutory_rates: tuple[StatutoryRate, ...]
+    cancellation_tiers: tuple[CancellationTier, ...]
+    move_fee_cents: int
+    free_move_minutes: int
+    integrations: tuple[IntegrationRule, ...]
+
+    @property
+    def is_mobile(self) -> bool:
+        """The notary drives to the customer."""
+        return self.type is ServiceType.MOBILE
