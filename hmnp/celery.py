@@ -1,0 +1,22 @@
+"""The Celery application: a doorbell for rows in PostgreSQL, which are the real jobs."""
+
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+# Closed by default: whoever wants the development settings says so, as manage.py does.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hmnp.settings.production")
+
+app = Celery("hmnp")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _log_like_the_site(**_: Any) -> None:
+    """Keep Celery from replacing the site's log format."""
+    logging.config.dictConfig(settings.LOGGING)

@@ -1,0 +1,1 @@
+"""What a developer's machine needs around the site; nothing here runs in production."""
