@@ -1,8 +1,12 @@
-"""What every environment shares; what differs is read from the environment or set beside this file."""
+"""What every environment shares; what differs comes from the environment or a file beside."""
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
+
+# Lets `admin.ModelAdmin[Booking]` name its model at run time too.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
