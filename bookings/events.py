@@ -1,0 +1,96 @@
+"""The facts bookings states; whoever lives above reacts in the same transaction, with rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from hmnp.core.context import Actor
+from hmnp.core.events import Event
+
+
+@dataclass(frozen=True)
+class BookingEvent(Event):
+    """A fact about one booking at one version."""
+
+    booking_id: UUID
+    version: int
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class BookingCreated(BookingEvent):
+    """A booking exists; `due_cents` must be paid before it is confirmed (0: nothing)."""
+
+    claim_id: UUID
+    due_cents: int
+
+
+@dataclass(frozen=True)
+class BookingRepriced(BookingEvent):
+    """The amount due before confirmation changed; no intent had frozen it yet."""
+
+    due_cents: int
+
+
+@dataclass(frozen=True)
+class BookingConfirmed(BookingEvent):
+    """The appointment stands."""
+
+
+@dataclass(frozen=True)
+class BookingUpdated(BookingEvent):
+    """Details changed, not the time; `previous_email` is set when the address to write to did."""
+
+    previous_email: str | None
+
+
+@dataclass(frozen=True)
+class BookingRescheduled(BookingEvent):
+    """Another time or place; `previous_notary_id` lost the job if it is not the booking's."""
+
+    previous_starts_at: datetime
+    previous_notary_id: int | None
+
+
+@dataclass(frozen=True)
+class BookingAssigned(BookingEvent):
+    """Another notary, same time."""
+
+    previous_notary_id: int | None
+
+
+@dataclass(frozen=True)
+class BookingStarted(BookingEvent):
+    """The notary is with the customer."""
+
+
+@dataclass(frozen=True)
+class BookingCompleted(BookingEvent):
+    """The work is done."""
+
+
+@dataclass(frozen=True)
+class BookingNoShow(BookingEvent):
+    """The customer was not there."""
+
+
+@dataclass(frozen=True)
+class BookingCancelled(BookingEvent):
+    """It will not take place; what is paid back is told by `RefundOwed`."""
+
+    previous_status: str
+
+
+@dataclass(frozen=True)
+class BookingExpired(BookingEvent):
+    """It was not paid in time."""
+
+
+@dataclass(frozen=True)
+class RefundOwed(BookingEvent):
+    """`amount_cents` of what was paid go back; `reason_key` names the occasion, once per booking."""
+
+    amount_cents: int
+    reason_key: str

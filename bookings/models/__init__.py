@@ -1,0 +1,19 @@
+"""The tables of the bookings app."""
+
+from bookings.models.booking import Booking, BookingDocument, PromoRedemption
+from bookings.models.claim import SlotClaim
+from bookings.models.notary import Blackout, BusyBlock, Notary, NotaryDayOff, NotaryHours
+from bookings.models.timeline import TimelineEvent
+
+__all__ = [
+    "Blackout",
+    "Booking",
+    "BookingDocument",
+    "BusyBlock",
+    "Notary",
+    "NotaryDayOff",
+    "NotaryHours",
+    "PromoRedemption",
+    "SlotClaim",
+    "TimelineEvent",
+]
