@@ -1,0 +1,107 @@
+# Every command of the project. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+INSTALLED := $(VENV)/.installed
+# How pytest is told what to run: make test TESTS=bookings
+TESTS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list these targets
+	@echo "Houston Mobile Notary Pros: booking system"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PORT=8000 SANDBOX_PORT=8100 VENV=.venv can be set, like DATABASE_URL and REDIS_URL."
+
+# --- the two commands ------------------------------------------------------------------------
+
+.PHONY: run
+run: $(INSTALLED) ## install, start everything and print the addresses; Ctrl-C stops it
+	@exec $(PY) -m hmnp.dev.run
+
+.PHONY: test
+test: $(INSTALLED) ## install and run the whole test suite with branch coverage
+	@$(PY) -m hmnp.dev.chromium
+	$(PY) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS) $(TESTS)
+
+# --- around them -----------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(INSTALLED) ## book a mobile and a RON appointment over HTTP, step by step
+	@exec $(PY) -m hmnp.dev.run -- $(PY) -m hmnp.dev.demo
+
+.PHONY: reset
+reset: $(INSTALLED) ## stop what runs and delete the development data
+	@$(PY) -m hmnp.dev.reset
+
+.PHONY: check
+check: static test ## everything that must be green: static checks and tests
+
+.PHONY: static
+static: lint types contracts migrations deploy-check lengths ## every check but the tests
+
+.PHONY: lint
+lint: $(INSTALLED) ## lint with the security rules, and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: $(INSTALLED) ## format the code and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: $(INSTALLED) ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: contracts
+contracts: $(INSTALLED) ## who may import whom (the floor plan)
+	$(BIN)/lint-imports
+
+.PHONY: migrations
+migrations: $(INSTALLED) ## no model change without its migration
+	$(PY) manage.py makemigrations --check --dry-run
+
+.PHONY: deploy-check
+deploy-check: $(INSTALLED) ## Django's deployment checks on the production settings
+	$(PY) -m hmnp.dev.deploy_check
+
+.PHONY: lengths
+lengths: $(INSTALLED) ## no api or pages module over 500 lines
+	$(PY) -m hmnp.dev.module_lengths
+
+.PHONY: audit
+audit: $(INSTALLED) ## known vulnerabilities of the locked dependencies; fails when unknown
+	$(PY) -m hmnp.dev.audit
+
+.PHONY: lock
+lock: $(INSTALLED) ## lock the dependencies with hashes (UPGRADE=--upgrade takes newer ones)
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes $(UPGRADE) \
+		--custom-compile-command "make lock" requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes $(UPGRADE) \
+		--custom-compile-command "make lock" requirements-dev.in --output-file requirements-dev.txt
+
+.PHONY: install
+install: $(INSTALLED) ## make the virtual environment and install the locked dependencies
+
+# The stamp is younger than the lock files exactly when what they name is installed.
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "installing the locked dependencies (a minute or two, once)"
+	$(PY) -m pip install --disable-pip-version-check --no-input --require-hashes \
+		--requirement requirements-dev.txt
+	@$(PY) -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "hmnp-checkout.pth").write_text("$(CURDIR)\n")'
+	@touch $(INSTALLED)
