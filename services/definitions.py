@@ -22,6 +22,43 @@ class DepositKind(StrEnum):
     FULL = "FULL"
 
 
+class RuleCode(StrEnum):
+    """Surcharges; the first four go by the clock and make up the time surcharge."""
+
+    WEEKEND = "WEEKEND"
+    HOLIDAY = "HOLIDAY"
+    AFTER_HOURS = "AFTER_HOURS"
+    LATE_NIGHT = "LATE_NIGHT"
+    EMERGENCY = "EMERGENCY"
+    EXTRA_DOCUMENT = "EXTRA_DOCUMENT"
+    EXTRA_SIGNER = "EXTRA_SIGNER"
+
+
+class RateCode(StrEnum):
+    """What the law puts a price on: an act's first signature, each further one, going online."""
+
+    ACT_FIRST_SIGNER = "ACT_FIRST_SIGNER"
+    ACT_FURTHER_SIGNER = "ACT_FURTHER_SIGNER"
+    ONLINE_ACT = "ONLINE_ACT"
+
+
+class TierCode(StrEnum):
+    """Cancelling early, late or at the last minute; not being there; cancelled by us."""
+
+    FREE = "FREE"
+    LATE = "LATE"
+    LAST_MINUTE = "LAST_MINUTE"
+    NO_SHOW = "NO_SHOW"
+    BY_US = "BY_US"
+
+
+class IntegrationName(StrEnum):
+    STRIPE = "stripe"
+    GHL = "ghl"
+    GOOGLE_CALENDAR = "google_calendar"
+    PROOF = "proof"
+
+
 @dataclass(frozen=True)
 class Point:
     """Degrees, WGS 84."""
@@ -84,7 +121,11 @@ class StatutoryRate:
 
 @dataclass(frozen=True)
 class CancellationTier:
-    """What a cancellation keeps; the tier with the largest `min_minutes_before` reached applies."""
+    """What a cancellation keeps.
+
+    By time the tier with the largest `min_minutes_before` reached applies, after the start the
+    smallest; None is not by time: NO_SHOW and BY_US.
+    """
 
     code: str
     label: str
