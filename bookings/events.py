@@ -94,3 +94,10 @@ class RefundOwed(BookingEvent):
 
     amount_cents: int
     reason_key: str
+
+
+@dataclass(frozen=True)
+class ManageLinkRequested(BookingEvent):
+    """Someone who knows the reference and the address asked for a fresh link."""
+
+    requested_at: datetime

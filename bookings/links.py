@@ -1,0 +1,25 @@
+"""Addresses that customers are given, each built in this one place."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from bookings.models import Booking
+from hmnp.core import tokens
+
+
+def manage_path(*, booking: Booking) -> str:
+    """Give the path of the page where a booking is read, moved and cancelled; no secret in it."""
+    return f"/manage/{booking.id}"
+
+
+def manage_url(*, booking: Booking) -> str:
+    """Give the signed address of the manage page, for a mail.
+
+    The token has a purpose of its own, so a mailed link cannot be used at the API. It ends when
+    the booking's `access_generation` is raised.
+    """
+    token = tokens.derive(
+        purpose=tokens.MANAGE, subject_id=booking.id, generation=booking.access_generation
+    )
+    return f"{settings.PUBLIC_BASE_URL.rstrip('/')}{manage_path(booking=booking)}?token={token.text}"
