@@ -1,0 +1,146 @@
+"""Stripe's own knobs: webhook endpoints and delivery, a confirm without a browser, disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.config import Config
+from sandbox.store import Store
+from sandbox.stripe import cards, disputes, intents, refunds, webhooks
+from sandbox.stripe.api import base_url
+from sandbox.stripe.call import Call
+from sandbox.stripe.errors import ApiError, invalid, missing
+from sandbox.stripe.objects import shown
+from sandbox.wire import Json, MalformedBody, Request, Response, Route, as_json
+
+_KNOBS = {"duplicate": int, "shuffle": bool, "paused": bool, "drop": int}
+_SECONDS = ("processing_seconds", "refund_seconds")
+
+
+def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
+    """Return the knobs' routes."""
+
+    def route(method: str, pattern: str, work: Callable[[Any, str, Call], Any]) -> Route:
+        def handler(request: Request, refs: dict[str, str]) -> Response:
+            call = Call(
+                store=store, config=config, publishable=True, base_url=base_url(request, config)
+            )
+            try:
+                body = request.json()
+                if not isinstance(body, dict):
+                    raise MalformedBody("send a JSON object")
+                with store.transaction():
+                    return as_json(work(body, refs.get("id", ""), call))
+            except ApiError as error:
+                return as_json({"error": error.body}, status=error.status)
+            except (MalformedBody, webhooks.BadEndpoint) as error:
+                return as_json({"error": {"message": str(error)}}, status=400)
+
+        return Route(method=method, pattern=pattern, handler=handler)
+
+    return (
+        route("GET", "/_sandbox/webhook_endpoints", _list_endpoints),
+        route("POST", "/_sandbox/webhook_endpoints", _add_endpoint),
+        route("DELETE", "/_sandbox/webhook_endpoints/{id}", _remove_endpoint),
+        route("GET", "/_sandbox/webhooks", lambda body, id, call: _knobs(call)),
+        route("POST", "/_sandbox/webhooks", _set_knobs),
+        route("POST", "/_sandbox/events/{id}/resend", _resend),
+        route("POST", "/_sandbox/confirm", _confirm),
+        route("POST", "/_sandbox/disputes", _open_dispute),
+        route("POST", "/_sandbox/disputes/{id}/close", _close_dispute),
+    )
+
+
+def _list_endpoints(body: Json, id: str, call: Call) -> Json:
+    return {"data": call.store.select(kind="webhook_endpoint")}
+
+
+def _add_endpoint(body: Json, id: str, call: Call) -> Json:
+    return webhooks.add_endpoint(
+        store=call.store,
+        url=str(body.get("url", "")),
+        secret=str(body.get("secret", "")),
+        enabled_events=body.get("enabled_events"),
+    )
+
+
+def _remove_endpoint(body: Json, id: str, call: Call) -> Json:
+    if not webhooks.remove_endpoint(store=call.store, id=id):
+        raise missing("webhook_endpoint", id)
+    return {"id": id, "deleted": True}
+
+
+def _knobs(call: Call) -> Json:
+    values: Json = {
+        name: call.store.knob(f"webhooks.{name}", kind()) for name, kind in _KNOBS.items()
+    }
+    values["processing_seconds"] = call.store.knob(
+        "processing_seconds", call.config.processing_seconds
+    )
+    values["refund_seconds"] = call.store.knob("refund_seconds", refunds.SETTLE_SECONDS)
+    waiting = call.store.rows("SELECT count(*) AS n FROM deliveries WHERE state = 'pending'")
+    values["pending"] = waiting[0]["n"]
+    return values
+
+
+def _set_knobs(body: Json, id: str, call: Call) -> Json:
+    for name, value in body.items():
+        if name in _SECONDS:
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+                raise invalid(f"{name} is a number of seconds", param=name)
+            call.store.set_knob(name, value)
+        elif name in _KNOBS:
+            if type(value) is not _KNOBS[name]:
+                raise invalid(f"{name} must be of type {_KNOBS[name].__name__}", param=name)
+            call.store.set_knob(f"webhooks.{name}", value)
+        else:
+            raise invalid(
+                f"unknown knob {name}; there are {', '.join([*_KNOBS, *_SECONDS])}", param=name
+            )
+    return _knobs(call)
+
+
+def _resend(body: Json, id: str, call: Call) -> Json:
+    """Queue an event again, to every endpoint there is now."""
+    if call.store.get(kind="event", id=id) is None:
+        raise missing("event", id)
+    endpoints = call.store.select(kind="webhook_endpoint")
+    for endpoint in endpoints:
+        call.store.run(
+            "INSERT INTO deliveries (event, endpoint, next_at) VALUES (?,?,0)",
+            (id, endpoint["id"]),
+        )
+    return {"id": id, "queued": len(endpoints)}
+
+
+def _confirm(body: Json, id: str, call: Call) -> Json:
+    """Confirm an intent as its browser would, with a card's number or name."""
+    intent = call.store.get(kind="payment_intent", id=str(body.get("payment_intent", "")))
+    if intent is None:
+        raise missing("payment_intent", str(body.get("payment_intent", "")))
+    card = cards.find_card(wish=str(body.get("card", "pm_card_visa")))
+    if card is None:
+        raise invalid(f"No test card {body.get('card')}", param="card")
+    call.ref = intent["id"]
+    call.params = {
+        "client_secret": intent["client_secret"],
+        "payment_method": card.name,
+        "use_stripe_sdk": True,
+    }
+    result = intents.confirm_intent(call)
+    authenticate = body.get("authenticate")
+    if authenticate is not None and not isinstance(result, ApiError):
+        result = intents.authenticate_intent(call, passed=bool(authenticate))
+    current = call.store.get(kind="payment_intent", id=intent["id"]) or intent
+    return shown(current)
+
+
+def _open_dispute(body: Json, id: str, call: Call) -> Json:
+    return disputes.open_dispute(
+        call, charge_id=str(body.get("charge", "")), intent_id=str(body.get("payment_intent", ""))
+    )
+
+
+def _close_dispute(body: Json, id: str, call: Call) -> Json:
+    return disputes.close_dispute(call, id=id, won=body.get("status", "lost") == "won")

@@ -1,0 +1,124 @@
+"""Events: written in the same transaction as what they tell of, with one delivery an endpoint."""
+
+from __future__ import annotations
+
+import time
+
+from sandbox.stripe.call import API_VERSION, Call, Endpoint
+from sandbox.stripe.errors import invalid, missing
+from sandbox.stripe.objects import list_objects, shown
+from sandbox.stripe.params import EXPAND, PAGING, RANGE, TEXT, Param
+from sandbox.wire import Json, token
+
+
+def record_event(call: Call, type: str, doc: Json, *, previous: Json | None = None) -> Json:
+    """Store an event about an object as it is now, and queue it for every webhook endpoint."""
+    data: Json = {"object": shown(doc)}
+    if previous:
+        data["previous_attributes"] = previous
+    endpoints = [
+        endpoint
+        for endpoint in call.store.select(kind="webhook_endpoint")
+        if "*" in endpoint["enabled_events"] or type in endpoint["enabled_events"]
+    ]
+    event: Json = {
+        "id": "evt_" + token(24),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": call.now,
+        "data": data,
+        "livemode": False,
+        "pending_webhooks": len(endpoints),
+        "request": {
+            "id": call.request_id or None,
+            "idempotency_key": call.idempotency_key,
+        },
+        "type": type,
+    }
+    call.store.insert(kind="event", doc=event, parent=doc["id"])
+    _queue(call, event, endpoints)
+    return event
+
+
+def _queue(call: Call, event: Json, endpoints: list[Json]) -> None:
+    copies = 1 + int(call.store.knob("webhooks.duplicate", 0))
+    dropped = int(call.store.knob("webhooks.drop", 0))
+    for endpoint in endpoints:
+        state = "dropped" if dropped else "pending"
+        for _ in range(copies):
+            call.store.run(
+                "INSERT INTO deliveries (event, endpoint, state, next_at) VALUES (?,?,?,?)",
+                (event["id"], endpoint["id"], state, time.time()),
+            )
+    if dropped > 0 and endpoints:
+        call.store.set_knob("webhooks.drop", dropped - 1)
+
+
+_UNDELIVERED = (
+    "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = objects.id AND d.state != 'delivered')"
+)
+
+
+def _with_pending(call: Call, event: Json) -> Json:
+    found = call.store.rows(
+        "SELECT count(DISTINCT endpoint) AS n FROM deliveries "
+        "WHERE event = ? AND state = 'pending'",
+        (event["id"],),
+    )
+    return {**event, "pending_webhooks": found[0]["n"]}
+
+
+def list_events(call: Call) -> Json:
+    """List events by type, time and whether every webhook took them."""
+    types = call.params.get("types") or []
+    if call.params.get("type"):
+        if types:
+            raise invalid("You may only specify one of these parameters: type, types.")
+        types = [call.params["type"]]
+    clauses, args = ["1"], []
+    if types:
+        patterns = [_pattern(item) for item in types]
+        clauses.append(
+            "(" + " OR ".join(["json_extract(doc, '$.type') GLOB ?"] * len(patterns)) + ")"
+        )
+        args += patterns
+    wanted = call.params.get("delivery_success")
+    if wanted is not None:
+        clauses.append(f"NOT {_UNDELIVERED}" if wanted else _UNDELIVERED)
+    page = list_objects(
+        call, kind="event", url="/v1/events", where=" AND ".join(clauses), args=tuple(args)
+    )
+    return {**page, "data": [_with_pending(call, event) for event in page["data"]]}
+
+
+def _pattern(type: str) -> str:
+    if not all(part.replace("_", "").isalnum() or part == "*" for part in type.split(".")):
+        raise invalid(f"Invalid event type: {type}", param="type")
+    return type
+
+
+def retrieve_event(call: Call) -> Json:
+    """Return one event."""
+    event = call.store.get(kind="event", id=call.ref)
+    if event is None:
+        raise missing("event", call.ref)
+    return _with_pending(call, event)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        pattern="/v1/events",
+        run=list_events,
+        spec={
+            **PAGING,
+            "created": RANGE,
+            "delivery_success": Param(kind="boolean"),
+            "type": TEXT,
+            "types": Param(kind="list"),
+        },
+    ),
+    Endpoint(
+        method="GET", pattern="/v1/events/{id}", run=retrieve_event, spec={"expand": EXPAND}
+    ),
+)
