@@ -1,5 +1,6 @@
 """Loopback ports: find a free one, tell whether one is taken."""
 
+import random
 import socket
 
 LOOPBACK = "127.0.0.1"
@@ -11,6 +12,14 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def quiet_port() -> int:
+    """Choose a free port that no outgoing connection will be given before we listen on it."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - a port is no secret
+        if not port_is_taken(port):
+            return port
 
 
 def port_is_taken(port: int) -> bool:

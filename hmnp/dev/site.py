@@ -64,19 +64,29 @@ class Site:
         """
         self._guard = Guard()
         environment = self._environment()
-        sandbox = self._start("sandbox", self._sandbox_command(), environment)
+        sandbox = self._start(
+            "sandbox",
+            sandbox_command(
+                port=self.sandbox_port,
+                web_port=self.port,
+                data=self.state / "sandbox.sqlite3",
+            ),
+            environment,
+        )
         self._prepare(environment)
         self.say("starting web, worker and beat")
-        web = self._start("web", self._web_command(), environment)
+        web = self._start("web", web_command(port=self.port), environment)
         worker_name = f"hmnp-{self.port}@{LOOPBACK}"
-        worker = self._start("worker", self._worker_command(worker_name), environment)
-        beat = self._start("beat", self._beat_command(), environment)
+        worker = self._start("worker", worker_command(name=worker_name), environment)
+        beat = self._start(
+            "beat", beat_command(schedule=self.state / "celerybeat-schedule"), environment
+        )
         self.say(f"waiting for the sandbox at {self.sandbox_url}/healthz")
         wait_for_url(url=f"{self.sandbox_url}/healthz", child=sandbox)
         self.say(f"waiting for the site at {self.base_url}/readyz")
         wait_for_url(url=f"{self.base_url}/readyz", child=web, timeout_seconds=READY_SECONDS)
         self.say("waiting for the worker's answer")
-        _wait_for_worker(worker, name=worker_name, broker=environment["CELERY_BROKER_URL"])
+        wait_for_worker(child=worker, name=worker_name, broker=environment["CELERY_BROKER_URL"])
         _wait_for_log(beat, text="beat: Starting")
 
     def ended_child(self) -> ManagedProcess | None:
@@ -149,40 +159,26 @@ class Site:
             if line.strip():
                 self.say(f"  {line}")
 
-    def _sandbox_command(self) -> list[str]:
-        return python_module(
-            "sandbox",
-            "--port",
-            str(self.sandbox_port),
-            "--data",
-            str(self.state / "sandbox.sqlite3"),
-        )
 
-    def _web_command(self) -> list[str]:
-        return web_command(port=self.port)
+def sandbox_command(*, port: int, web_port: int, data: Path) -> list[str]:
+    """Give the command that plays the outside world; its webhooks go to the web port."""
+    webhooks = f"http://{LOOPBACK}:{web_port}/api/v2/webhooks/stripe"
+    command = python_module("sandbox", "--port", str(port), "--data", str(data))
+    return [*command, "--webhook-url", webhooks]
 
-    def _worker_command(self, name: str) -> list[str]:
-        return python_module(
-            "celery",
-            "-A",
-            "hmnp",
-            "worker",
-            "--hostname",
-            name,
-            "--concurrency",
-            "2",
-            "--loglevel",
-            "INFO",
-            # Talk between workers that one alone has no use for; each costs a second of start.
-            "--without-gossip",
-            "--without-mingle",
-        )
 
-    def _beat_command(self) -> list[str]:
-        schedule = self.state / "celerybeat-schedule"
-        return python_module(
-            "celery", "-A", "hmnp", "beat", "--schedule", str(schedule), "--loglevel", "INFO"
-        )
+def worker_command(*, name: str, concurrency: int = 2) -> list[str]:
+    """Give the command of a Celery worker of this name."""
+    command = python_module("celery", "-A", "hmnp", "worker", "--hostname", name)
+    command += ["--concurrency", str(concurrency), "--loglevel", "INFO"]
+    # Talk between workers that one alone has no use for; each costs a second of start.
+    return [*command, "--without-gossip", "--without-mingle"]
+
+
+def beat_command(*, schedule: Path) -> list[str]:
+    """Give the command of Celery's clock; the file remembers what ran when."""
+    command = python_module("celery", "-A", "hmnp", "beat", "--schedule", str(schedule))
+    return [*command, "--loglevel", "INFO"]
 
 
 def web_command(*, port: int, workers: int = 2) -> list[str]:
@@ -205,7 +201,11 @@ def web_command(*, port: int, workers: int = 2) -> list[str]:
     )
 
 
-def _wait_for_worker(child: ManagedProcess, *, name: str, broker: str) -> None:
+def wait_for_worker(*, child: ManagedProcess, name: str, broker: str) -> None:
+    """Ping the worker until it answers.
+
+    Raises ProcessFailedError when it ends, cannot reach its broker or does not answer in time.
+    """
     client = Celery("ping", broker=broker, set_as_current=False)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:

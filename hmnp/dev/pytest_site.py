@@ -1,0 +1,135 @@
+"""pytest plugin: the sandbox and real site processes as fixtures, and the rule for browser tests.
+
+The ports are chosen when the plugin is loaded, before Django reads its settings, so that addresses
+in the settings (`STRIPE_API_BASE`, `PUBLIC_BASE_URL`) are those of the fixtures.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from hmnp.dev.chromium import chromium_path
+from hmnp.dev.guard import Guard
+from hmnp.dev.live import LiveProcesses
+from hmnp.dev.ports import quiet_port
+
+os.environ["PORT"] = str(quiet_port())
+os.environ["SANDBOX_PORT"] = str(quiet_port())
+
+BROWSER = "browser"
+_passed_browser_tests = 0
+_skipped_browser_tests = 0
+
+
+@pytest.fixture(scope="session")
+def process_guard() -> Iterator[Guard]:
+    """End the session's child processes should the session be killed."""
+    guard = Guard()
+    yield guard
+    guard.close()
+
+
+def _live(folder: Path, guard: Guard) -> LiveProcesses:
+    database = settings.DATABASES["default"]
+    address = os.environ["DATABASE_URL"].partition("?")
+    url = address[0].rpartition("/")[0] + f"/{database['NAME']}" + "".join(address[1:])
+    return LiveProcesses(
+        folder=folder,
+        environment={"DJANGO_SETTINGS_MODULE": "hmnp.settings.live_test", "DATABASE_URL": url}
+        | {name: os.environ[name] for name in ("REDIS_URL", "CELERY_BROKER_URL")},
+        port=int(os.environ["PORT"]),
+        sandbox_port=int(os.environ["SANDBOX_PORT"]),
+        guard=guard,
+    )
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) -> Iterator[str]:
+    """Address of a sandbox that runs for the whole session, where the settings look for it."""
+    live = _live(tmp_path_factory.mktemp("sandbox"), process_guard)
+    live.start_sandbox()
+    yield live.sandbox_url
+    live.stop()
+
+
+@pytest.fixture(scope="session")
+def _live_web(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, process_guard: Guard
+) -> Iterator[str]:
+    live = _live(tmp_path_factory.mktemp("web"), process_guard)
+    live.start_web()
+    yield live.base_url
+    live.stop()
+
+
+@pytest.fixture
+def live_site(transactional_db: None, _live_web: str) -> str:
+    """Address of granian over the test database; what the test commits, it sees."""
+    return _live_web
+
+
+@pytest.fixture
+def live(transactional_db: None, tmp_path: Path, process_guard: Guard) -> Iterator[LiveProcesses]:
+    """Web, worker and sandbox of this one test, to start, kill -9 and start again.
+
+    Not together with `live_site` or `sandbox_url`: the ports are the same.
+    """
+    processes = _live(tmp_path, process_guard)
+    yield processes
+    processes.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Debian's Chromium; tests marked `browser` run only where it is."""
+    return chromium_path() or pytest.skip("no Chromium on this machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a browser where there is none."""
+    if chromium_path() is not None:
+        return
+    for item in items:
+        if item.get_closest_marker(BROWSER):
+            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the browser tests; under xdist the controller sees every worker's reports."""
+    global _passed_browser_tests, _skipped_browser_tests  # noqa: PLW0603 - pytest's hooks share nothing else
+    if BROWSER in report.keywords:
+        _passed_browser_tests += report.when == "call" and report.passed
+        _skipped_browser_tests += report.skipped
+
+
+def _lacks_required_browser_tests() -> bool:
+    is_required = os.environ.get("BROWSER_TESTS") == "required"
+    return is_required and (_skipped_browser_tests > 0 or _passed_browser_tests == 0)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a session whose browser tests were required but did not run."""
+    is_worker = hasattr(session.config, "workerinput")
+    if not is_worker and exitstatus == pytest.ExitCode.OK and _lacks_required_browser_tests():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that browser tests did not run."""
+    if _lacks_required_browser_tests():
+        terminalreporter.write_line(
+            f"BROWSER TESTS REQUIRED: {_passed_browser_tests} passed, "
+            f"{_skipped_browser_tests} skipped; this run counts as failed",
+            red=True,
+            bold=True,
+        )
+    elif _skipped_browser_tests:
+        terminalreporter.write_line(
+            f"{_skipped_browser_tests} BROWSER TESTS WERE SKIPPED: no Chromium "
+            "(as root: apt-get install chromium)",
+            yellow=True,
+            bold=True,
+        )

@@ -1,0 +1,13 @@
+"""The test database served by real processes: granian, Celery and the sandbox, as on a desk."""
+
+from hmnp.settings.local import *  # noqa: F403 -- settings modules are layered by import
+
+# Cheap on purpose: the tests' passwords protect nothing.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Served from where they lie, so that parallel test processes share no collected folder.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+HOLDS_PER_ADDRESS = "off"
