@@ -21,7 +21,8 @@ from services.errors import OutOfServiceArea, UnknownZip
 def zip_point(*, zip_code: str) -> Point:
     """Give the point of a five-digit ZIP code. Raises `UnknownZip`."""
     if re.fullmatch(r"[0-9]{5}", zip_code):
-        for entry in zipcodes.matching(zip_code):
+        found = zipcodes.matching(zip_code)  # type: ignore[no-untyped-call]  # only partly typed
+        for entry in found:
             lat, lng = float(entry["lat"]), float(entry["long"])
             # The data writes 0, 0 where it has no coordinates; as a point that is the Atlantic.
             if (lat, lng) != (0.0, 0.0):

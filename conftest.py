@@ -1,0 +1,3 @@
+"""Fixtures that tests of every app may use."""
+
+pytest_plugins = ["services.tests.fixtures"]

@@ -1,0 +1,140 @@
+"""Put the catalogue's data files into the tables."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.db import models
+
+from hmnp.core import transactions
+from services.models import (
+    CancellationTier,
+    PriceRule,
+    PromoCode,
+    Service,
+    ServiceArea,
+    ServiceHours,
+    ServiceIntegration,
+    StatutoryRate,
+    TravelBand,
+)
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+CATALOGUE = DATA / "catalogue.toml"
+DEMO = DATA / "demo.toml"
+
+Row = dict[str, Any]
+M = TypeVar("M", bound=models.Model)
+
+
+class _Loader:
+    """One run; a row that is there is staff's, and written only when `is_overwriting`."""
+
+    def __init__(self, *, is_overwriting: bool) -> None:
+        self.is_overwriting = is_overwriting
+        self.counts: Counter[str] = Counter()
+
+    def put(self, model: type[M], *, key: Row, values: Row) -> tuple[M, bool]:
+        """Give the row, and whether it was written just now."""
+        row, is_new = model._default_manager.get_or_create(defaults=values, **key)
+        if not is_new and self.is_overwriting:
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.save()
+        what = "inserted" if is_new else "overwritten" if self.is_overwriting else "kept"
+        self.counts[f"{model._meta.verbose_name_plural} {what}"] += 1
+        return row, is_new or self.is_overwriting
+
+    def area(self, data: Row) -> None:
+        bands = data.pop("bands")
+        area, is_written = self.put(ServiceArea, key={"slug": data.pop("slug")}, values=data)
+        if is_written:
+            area.bands.all().delete()
+            TravelBand.objects.bulk_create(TravelBand(area=area, **band) for band in bands)
+
+    def service(self, data: Row, *, tiers: list[Row]) -> None:
+        """Put a service with all that hangs on it; what staff took away stays away."""
+        hours, rules, integrations = (data.pop(key) for key in ("hours", "rules", "integrations"))
+        if "area" in data:
+            data["area"] = ServiceArea.objects.get(slug=data["area"])
+        service, is_written = self.put(Service, key={"slug": data.pop("slug")}, values=data)
+        if not is_written:
+            return
+        for model in (ServiceHours, PriceRule, CancellationTier, ServiceIntegration):
+            model.objects.filter(service=service).delete()
+        ServiceHours.objects.bulk_create(
+            ServiceHours(service=service, **span) for span in span_rows(hours)
+        )
+        PriceRule.objects.bulk_create(
+            PriceRule(service=service, **rule_values(rule)) for rule in rules
+        )
+        CancellationTier.objects.bulk_create(CancellationTier(service=service, **t) for t in tiers)
+        ServiceIntegration.objects.bulk_create(
+            ServiceIntegration(service=service, **integration) for integration in integrations
+        )
+
+    def statutory_rate(self, data: Row) -> None:
+        key = {"code": data.pop("code"), "valid_from": data.pop("valid_from")}
+        self.put(StatutoryRate, key=key, values=data)
+
+    def promo_code(self, data: Row) -> None:
+        slugs = data.pop("services", [])
+        promo, is_written = self.put(PromoCode, key={"code": data.pop("code")}, values=data)
+        if is_written:
+            promo.services.set(Service.objects.filter(slug__in=slugs))
+
+
+def load_catalogue(*, is_overwriting: bool = False, with_demo: bool = False) -> Counter[str]:
+    """Insert what the data files have and the tables lack; give how many rows of each kind.
+
+    What is there already is left as staff edited it, unless `is_overwriting`: then the rows, and
+    all that hangs on them, are written anew (ids and uses of promo codes stay). `with_demo` also
+    loads the demo promo codes. All or nothing.
+    """
+
+    def work() -> Counter[str]:
+        loader = _Loader(is_overwriting=is_overwriting)
+        data = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+        for area in data["areas"]:
+            loader.area(area)
+        for rate in data["statutory_rates"]:
+            loader.statutory_rate(rate)
+        for service in data["services"]:
+            loader.service(service, tiers=data["cancellation_tiers"])
+        if with_demo:
+            for promo in tomllib.loads(DEMO.read_text(encoding="utf-8"))["promo_codes"]:
+                loader.promo_code(promo)
+        return loader.counts
+
+    return transactions.run(work)
+
+
+def rule_values(data: Row) -> Row:
+    """Give a price rule's columns from its data; `before` and `from` are times of day."""
+    values = {name: value for name, value in data.items() if name not in ("before", "from")}
+    for name in ("before", "from"):
+        if name in data:
+            values[f"{name}_minute"] = _minute(data[name])
+    return values
+
+
+def span_rows(spans: list[Row]) -> list[Row]:
+    """Give the columns of working hours, a row for each weekday, from their data."""
+    return [
+        {
+            "weekday": weekday,
+            "opens_minute": _minute(span["opens"]),
+            "closes_minute": _minute(span["closes"]),
+        }
+        for span in spans
+        for weekday in span["weekdays"]
+    ]
+
+
+def _minute(text: str) -> int:
+    """Give the minute of the day written as `HH:MM`; 24:00 is its end."""
+    hour, minute = text.split(":")
+    return int(hour) * 60 + int(minute)
