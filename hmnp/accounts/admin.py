@@ -17,5 +17,5 @@ class PartnerAdmin(admin.ModelAdmin[Partner]):
 
 @admin.register(PartnerApiKey)
 class PartnerApiKeyAdmin(APIKeyModelAdmin):
-    list_display = ["prefix", "partner", "name", "created", "expiry_date", "revoked"]
+    list_display = ("prefix", "partner", "name", "created", "expiry_date", "revoked")
     list_select_related = ["partner"]

@@ -62,6 +62,7 @@ class PartnerKeyAuthentication(BaseAuthentication):
             key = PartnerApiKey.objects.get_from_key(text)
         except (PartnerApiKey.DoesNotExist, ValueError):
             raise AuthenticationFailed from None
+        assert isinstance(key, PartnerApiKey)  # noqa: S101  # the manager's type is its base
         if key.has_expired or not key.partner.is_active:
             raise AuthenticationFailed
         return None, Principal(
@@ -94,7 +95,7 @@ class StaffSessionAuthentication(SessionAuthentication):
         )
 
 
-class BookingTokenScheme(OpenApiAuthenticationExtension):
+class BookingTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
     target_class = "hmnp.accounts.authentication.BookingTokenAuthentication"
     name = "bookingToken"
 
@@ -107,7 +108,7 @@ class BookingTokenScheme(OpenApiAuthenticationExtension):
         }
 
 
-class PartnerKeyScheme(OpenApiAuthenticationExtension):
+class PartnerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
     target_class = "hmnp.accounts.authentication.PartnerKeyAuthentication"
     name = "partnerKey"
 
@@ -121,7 +122,7 @@ class PartnerKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class StaffSessionScheme(OpenApiAuthenticationExtension):
+class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
     target_class = "hmnp.accounts.authentication.StaffSessionAuthentication"
     name = "staffSession"
 
