@@ -25,7 +25,7 @@ class ApiViewSet(ViewSet):
         """Say `no-store` unless the action chose a cache policy."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         finished.headers.setdefault("Cache-Control", "no-store")
-        return finished  # type: ignore[return-value] -- DRF's stubs widen to HttpResponseBase
+        return finished  # type: ignore[return-value]  # DRF's stubs widen it
 
 
 def idempotency_of(
@@ -74,5 +74,3 @@ def query_params(request: Request, *, allowed: set[str]) -> Mapping[str, str]:
     if faults:
         raise ValidationFailed(*faults)
     return {name: request.query_params[name] for name in request.query_params}
-
-
