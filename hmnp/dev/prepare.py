@@ -7,13 +7,17 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 
 def main(logins: Path) -> None:
     """Migrate, load catalogue and demo data, collect static files; write the demo logins down."""
     django.setup()
-    _say("migrating the database")
-    call_command("migrate", interactive=False, verbosity=1)
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    _say(f"migrating the database: {len(missing)} to apply")
+    call_command("migrate", interactive=False, verbosity=0)
     _say("loading the catalogue")
     call_command("load_catalogue")
     _say("loading the demo notaries, staff user and partner")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -140,24 +141,24 @@ class Site:
         command = python_module("hmnp.dev.prepare", str(logins))
         child = self._start("prepare", command, environment)
         deadline = time.monotonic() + PREPARE_SECONDS
-        with child.log.open("rb") as said:
+        with child.log.open(encoding="utf-8", errors="replace") as said:
             while not child.has_ended and time.monotonic() < deadline:
-                self._pass_on(said.read())
+                self._pass_on(said)
                 time.sleep(0.05)
-            self._pass_on(said.read())
+            self._pass_on(said)
         if not child.has_ended:
             raise child.failure(f"was not done within {PREPARE_SECONDS:.0f} s")
         self.children.remove(child)
         if self._guard is not None:
             self._guard.forget(child.process.pid)
         if child.process.returncode != 0:
-            raise child.failure(f"ended with code {child.process.returncode}")
+            raise ProcessFailedError(f"prepare ended with code {child.process.returncode}")
         self.demo_logins = logins.read_text("utf-8")
 
-    def _pass_on(self, output: bytes) -> None:
-        for line in output.decode("utf-8", "replace").splitlines():
+    def _pass_on(self, said: TextIO) -> None:
+        while line := said.readline():
             if line.strip():
-                self.say(f"  {line}")
+                self.say(f"  {line.rstrip()}")
 
 
 def sandbox_command(*, port: int, web_port: int, data: Path) -> list[str]:
