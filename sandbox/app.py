@@ -71,5 +71,5 @@ class App:
         return as_json({"error": f"nothing at {request.method} {request.path}"}, status=404)
 
 
-def _health(request: Request, refs: dict[str, str]) -> Response:
+def _health(_request: Request) -> Response:
     return as_json({"status": "ok"})

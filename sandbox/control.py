@@ -54,29 +54,28 @@ def full_ledger(*, systems: Sequence[System]) -> Json:
     return dump
 
 
-def routes(
-    *, store: Store, systems: Sequence[System], clockwork: Clockwork
-) -> tuple[Route, ...]:
+def routes(*, store: Store, systems: Sequence[System], clockwork: Clockwork) -> tuple[Route, ...]:
     """Return the shared knobs' routes."""
 
-    def add_fault(request: Request, refs: dict[str, str]) -> Response:
+    def add_fault(request: Request) -> Response:
         try:
             return as_json(plan_fault(store=store, wish=request.json()), status=201)
         except (BadFault, MalformedBody) as error:
             return as_json({"error": str(error)}, status=400)
 
-    def get_faults(request: Request, refs: dict[str, str]) -> Response:
+    def get_faults(_request: Request) -> Response:
         return as_json({"data": list_faults(store=store)})
 
-    def delete_faults(request: Request, refs: dict[str, str]) -> Response:
-        id = int(refs["id"]) if refs.get("id", "").isdigit() else None
-        return as_json({"deleted": clear_faults(store=store, id=id)})
+    def delete_faults(request: Request) -> Response:
+        given = request.refs.get("id", "")
+        number = int(given) if given.isdigit() else None
+        return as_json({"deleted": clear_faults(store=store, number=number)})
 
-    def ledger(request: Request, refs: dict[str, str]) -> Response:
+    def ledger(_request: Request) -> Response:
         with store.transaction():
             return as_json(full_ledger(systems=systems))
 
-    def advance(request: Request, refs: dict[str, str]) -> Response:
+    def advance(request: Request) -> Response:
         try:
             seconds = float(request.json()["seconds"])
         except (MalformedBody, KeyError, TypeError, ValueError):
@@ -86,7 +85,7 @@ def routes(
         now = store.advance(seconds=seconds)
         return as_json({"now": now, "ran": clockwork.run_due()})
 
-    def reset(request: Request, refs: dict[str, str]) -> Response:
+    def reset(_request: Request) -> Response:
         with store.transaction():
             store.wipe()
             for system in systems:

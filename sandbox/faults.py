@@ -74,11 +74,11 @@ def list_faults(*, store: Store) -> list[Json]:
     return [{**json.loads(row["doc"]), "id": row["id"]} for row in rows]
 
 
-def clear_faults(*, store: Store, id: int | None = None) -> int:
+def clear_faults(*, store: Store, number: int | None = None) -> int:
     """Forget one fault or all, and return how many."""
-    if id is None:
+    if number is None:
         return store.run("DELETE FROM faults")
-    return store.run("DELETE FROM faults WHERE id = ?", (id,))
+    return store.run("DELETE FROM faults WHERE id = ?", (number,))
 
 
 def take_fault(*, store: Store, request: Request, system: str) -> Fault | None:

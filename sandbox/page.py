@@ -12,7 +12,7 @@ from sandbox.wire import Handler, Request, Response, as_html
 def handler(*, store: Store, systems: Sequence[System]) -> Handler:
     """Return what answers `/`."""
 
-    def show(request: Request, refs: dict[str, str]) -> Response:
+    def show(_request: Request) -> Response:
         return as_html("<!doctype html><title>Sandbox</title>")
 
     return show

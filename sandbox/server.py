@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((config.host, config.port), _Connection)
         self.app.start()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - theirs
         """Stay silent about clients that went away; print everything else."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError, BrokenPipeError)):
             traceback.print_exc()
@@ -63,20 +63,18 @@ class _Connection(BaseHTTPRequestHandler):
         if found is None:
             self._send(self.server.app.nothing_here(request))
             return
-        system, route, refs = found
+        system, route, request.refs = found
         fault = (
             take_fault(store=self.server.app.store, request=request, system=system)
             if route.is_api
             else None
         )
         if fault is None:
-            self._send(_run(route.handler, request, refs))
+            self._send(_run(route.handler, request))
             return
-        self._serve_faulty(fault, route.handler, request, refs)
+        self._serve_faulty(fault, route.handler, request)
 
-    def _serve_faulty(
-        self, fault: Fault, handler: Handler, request: Request, refs: dict[str, str]
-    ) -> None:
+    def _serve_faulty(self, fault: Fault, handler: Handler, request: Request) -> None:
         if fault.action == "timeout_before_commit":
             self._stay_silent(fault.ms)
             return
@@ -85,10 +83,9 @@ class _Connection(BaseHTTPRequestHandler):
             return
         if fault.action.startswith("error_"):
             request.fail_with = fault.action
-        request.delay_ms, request.sleep = fault.ms, time.sleep
-        if fault.action in {"timeout_after_commit", "reset_after_commit", "garbage"}:
-            request.delay_ms = 0
-        response = _run(handler, request, refs)
+        if fault.action != "timeout_after_commit":
+            request.delay_ms = fault.ms
+        response = _run(handler, request)
         if fault.action == "timeout_after_commit":
             self._stay_silent(fault.ms)
         elif fault.action == "reset_after_commit":
@@ -155,18 +152,22 @@ class _Connection(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - theirs
         """Print one line a request, without the query, which may hold a client secret."""
         if not self.server.app.config.quiet and len(args) > 1:
             path = self.path.partition("?")[0]
             print(f"sandbox {self.command} {path} {args[1]}", file=sys.stderr, flush=True)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+    def __getattr__(self, name: str) -> object:
+        """Serve every method; http.server looks for `do_GET` and so on."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
 
-def _run(handler: Handler, request: Request, refs: dict[str, str]) -> Response:
+def _run(handler: Handler, request: Request) -> Response:
     try:
-        return handler(request, refs)
+        return handler(request)
     except Exception:  # noqa: BLE001 - a fault of the sandbox itself must be seen, not hang
         traceback.print_exc()
         return as_json({"error": "the sandbox itself failed; see its log"}, status=500)

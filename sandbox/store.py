@@ -156,9 +156,9 @@ class Store:
             raise KeyError(doc["id"])
         return doc
 
-    def get(self, *, kind: str, id: str) -> Json | None:
+    def get(self, *, kind: str, key: str) -> Json | None:
         """Return an object, or None."""
-        found = self.rows("SELECT doc FROM objects WHERE kind = ? AND id = ?", (kind, id))
+        found = self.rows("SELECT doc FROM objects WHERE kind = ? AND id = ?", (kind, key))
         return json.loads(found[0]["doc"]) if found else None
 
     def select(

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import string
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,9 @@ class MalformedBody(Exception):
 
 @dataclass(kw_only=True)
 class Request:
-    """One HTTP request, with what the fault knobs have planned for it."""
+    """One HTTP request: `refs` are the named parts of its path; the rest of what is not HTTP is
+    what the fault knobs have planned for it.
+    """
 
     method: str
     path: str
@@ -31,12 +34,12 @@ class Request:
     id: str = field(default_factory=lambda: "req_" + token(14))
     delay_ms: int = 0
     fail_with: str = ""
-    sleep: Callable[[float], None] = lambda seconds: None
+    refs: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Wait as long as a delay fault asks, at the point where the work would start."""
         if self.delay_ms:
-            self.sleep(self.delay_ms / 1000)
+            time.sleep(self.delay_ms / 1000)
 
     def header(self, name: str) -> str:
         """Return a header by its name in any case, "" when absent."""
@@ -63,7 +66,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request, dict[str, str]], Response]
+Handler = Callable[[Request], Response]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +124,8 @@ def nest(pairs: list[tuple[str, str]]) -> Json:
         first, _, rest = name.partition("[")
         keys = [first, *re.findall(r"([^\[\]]*)\]", rest)]
         node = root
-        for depth, key in enumerate(keys):
-            key = key if key or depth == 0 else str(len(node))
+        for depth, given in enumerate(keys):
+            key = given if given or depth == 0 else str(len(node))
             if depth == len(keys) - 1:
                 node[key] = value
                 break

@@ -37,7 +37,7 @@ class Refused(Exception):
 def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
     """Return the sending routes."""
 
-    def guarded(request: Request, refs: dict[str, str]) -> Response:
+    def guarded(request: Request) -> Response:
         try:
             return _send(store, config, request)
         except Refused as error:
@@ -169,7 +169,7 @@ def _addresses(message: Json, name: str) -> list[str]:
     result = []
     for _, address in getaddresses([value]):
         local, _, domain = address.rpartition("@")
-        if not local or "." not in domain and domain != "localhost" or " " in address:
+        if not local or ("." not in domain and domain != "localhost") or " " in address:
             raise Refused(300, f"Invalid '{name}' address: '{address or value}'.")
         result.append(address)
     return result

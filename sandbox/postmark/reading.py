@@ -9,6 +9,11 @@ from urllib.parse import quote
 from sandbox.store import Store
 from sandbox.wire import Json, MalformedBody, Request, Response, Route, as_html, as_json
 
+_MAIL_POLICY = (
+    "sandbox allow-popups allow-top-navigation; default-src 'none'; "
+    "style-src 'unsafe-inline'; img-src data:"
+)
+
 
 def summary(mail: Json) -> Json:
     """Return a mail without its attachments' bytes."""
@@ -30,10 +35,10 @@ def summary(mail: Json) -> Json:
 def routes(*, store: Store) -> tuple[Route, ...]:
     """Return the reading routes."""
 
-    def find(refs: dict[str, str]) -> Json | None:
-        return store.get(kind="mail", id=refs["id"])
+    def find(request: Request) -> Json | None:
+        return store.get(kind="mail", key=request.refs["id"])
 
-    def listing(request: Request, refs: dict[str, str]) -> Response:
+    def listing(request: Request) -> Response:
         wish = request.query_values()
         mails = store.select(kind="mail", tail="ORDER BY seq DESC")
         if to := wish.get("to", "").lower():
@@ -50,8 +55,8 @@ def routes(*, store: Store) -> tuple[Route, ...]:
             mails = [m for m in mails if m["metadata"].get("booking_id") == booking]
         return as_json({"data": [summary(mail) for mail in mails]})
 
-    def one(request: Request, refs: dict[str, str]) -> Response:
-        mail = find(refs)
+    def one(request: Request) -> Response:
+        mail = find(request)
         if mail is None:
             return as_json({"error": "no such mail"}, status=404)
         accept = request.header("accept")
@@ -59,16 +64,15 @@ def routes(*, store: Store) -> tuple[Route, ...]:
             return as_json(summary(mail))
         if mail["html"] and request.query_values().get("as") != "text":
             # The mail is shown as its reader's program would: nothing in it runs or loads.
-            return as_html(mail["html"], headers={
-                "Content-Security-Policy": "sandbox allow-popups allow-top-navigation; default-src 'none'; "
-                "style-src 'unsafe-inline'; img-src data:"})  # fmt: skip
+            return as_html(mail["html"], headers={"Content-Security-Policy": _MAIL_POLICY})
         return Response(
             body=mail["text"].encode(), headers={"Content-Type": "text/plain; charset=utf-8"}
         )
 
-    def attachment(request: Request, refs: dict[str, str]) -> Response:
-        mail = find(refs)
-        index = int(refs["index"]) if refs["index"].isdigit() else -1
+    def attachment(request: Request) -> Response:
+        mail = find(request)
+        given = request.refs["index"]
+        index = int(given) if given.isdigit() else -1
         if mail is None or not 0 <= index < len(mail["attachments"]):
             return as_json({"error": "no such attachment"}, status=404)
         item = mail["attachments"][index]
@@ -81,7 +85,7 @@ def routes(*, store: Store) -> tuple[Route, ...]:
             },
         )
 
-    def mark_inactive(request: Request, refs: dict[str, str]) -> Response:
+    def mark_inactive(request: Request) -> Response:
         """Refuse an address from now on, as after a hard bounce."""
         try:
             address = str(request.json()["address"]).lower()

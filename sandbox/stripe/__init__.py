@@ -68,9 +68,7 @@ class Stripe:
         )
         self._courier = webhooks.Courier(store=store)
         if config.webhook_url:
-            webhooks.add_endpoint(
-                store=store, url=config.webhook_url, secret=config.webhook_secret
-            )
+            webhooks.add_endpoint(store=store, url=config.webhook_url, secret=config.webhook_secret)
 
     def start(self) -> None:
         """Start to deliver webhooks."""
@@ -90,18 +88,23 @@ class Stripe:
     def run_timer(self, *, kind: str, ref: str) -> None:
         """Do what was due: end a processing payment, settle a refund, let a hold lapse."""
         call = Call(store=self._store, config=self._config)
-        if kind == "finish_processing" and (intent := self._store.get(kind="payment_intent",
-                                                                      id=ref)):  # fmt: skip
-            lifecycle.finish_processing(call, intent)
-        elif kind == "expire_authorization" and (intent := self._store.get(kind="payment_intent",
-                                                                           id=ref)):  # fmt: skip
-            if intent["status"] == "requires_capture":
-                lifecycle.cancel(call, intent, reason="automatic")
-        elif kind == "settle_refund" and (refund := self._store.get(kind="refund", id=ref)):
-            refunds.settle_refund(call, refund)
-        elif kind == "open_dispute" and (charge := self._store.get(kind="charge", id=ref)):
-            if not charge["disputed"]:
-                disputes.open_dispute(call, charge_id=ref)
+        kinds = {
+            "finish_processing": "payment_intent",
+            "expire_authorization": "payment_intent",
+            "settle_refund": "refund",
+            "open_dispute": "charge",
+        }
+        doc = self._store.get(kind=kinds[kind], key=ref)
+        if doc is None:
+            return
+        if kind == "finish_processing":
+            lifecycle.finish_processing(call, doc)
+        elif kind == "settle_refund":
+            refunds.settle_refund(call, doc)
+        elif kind == "expire_authorization" and doc["status"] == "requires_capture":
+            lifecycle.cancel(call, doc, reason="automatic")
+        elif kind == "open_dispute" and not doc["disputed"]:
+            disputes.open_dispute(call, charge_id=ref)
 
     def ledger(self) -> Json:
         """Return everything held, oldest first."""

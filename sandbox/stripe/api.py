@@ -49,14 +49,12 @@ class Api:
     def handler(self, endpoint: Endpoint) -> Handler:
         """Return what answers an endpoint's requests."""
 
-        def answer(request: Request, refs: dict[str, str]) -> Response:
-            return self._guarded(
-                request, lambda: self._answer(request, endpoint, refs.get("id", ""))
-            )
+        def answer(request: Request) -> Response:
+            return self._guarded(request, lambda: self._answer(request, endpoint))
 
         return answer
 
-    def unknown(self, request: Request, refs: dict[str, str]) -> Response:
+    def unknown(self, request: Request) -> Response:
         """Answer a path that is none of the API's."""
 
         def refuse() -> Response:
@@ -69,7 +67,7 @@ class Api:
 
         return self._guarded(request, refuse)
 
-    def preflight(self, request: Request, refs: dict[str, str]) -> Response:
+    def preflight(self, _request: Request) -> Response:
         """Answer a browser's question whether it may call."""
         return Response(status=200, headers=dict(CORS))
 
@@ -90,7 +88,7 @@ class Api:
             response.headers["WWW-Authenticate"] = 'Basic realm="Stripe"'
         return response
 
-    def _answer(self, request: Request, endpoint: Endpoint, ref: str) -> Response:
+    def _answer(self, request: Request, endpoint: Endpoint) -> Response:
         pairs = _pairs(request)
         publishable = self._principal(request, pairs)
         if publishable and endpoint.public_spec is None:
@@ -116,7 +114,7 @@ class Api:
         key = request.header("idempotency-key") if request.method == "POST" else ""
         if not key:
             request.begin()
-            return self._execute(request, endpoint, ref, pairs, publishable, key="")
+            return self._execute(request, endpoint, pairs, publishable, key="")
         if len(key) > 255:
             raise invalid("Idempotency keys may be at most 255 characters long.")
         with self._lock:
@@ -127,7 +125,7 @@ class Api:
                     "(that probably means you submitted twice, and the other request is still "
                     f"going through): {key}",
                     code="idempotency_key_in_use",
-                    type="idempotency_error",
+                    kind="idempotency_error",
                     stored=False,
                 )
             self._running.add(key)
@@ -136,7 +134,7 @@ class Api:
             if replay is not None:
                 return replay
             request.begin()
-            return self._execute(request, endpoint, ref, pairs, publishable, key=key)
+            return self._execute(request, endpoint, pairs, publishable, key=key)
         finally:
             with self._lock:
                 self._running.discard(key)
@@ -185,7 +183,7 @@ class Api:
                 "Keys for idempotent requests can only be used for the same endpoint they were "
                 f"first used for ('{endpoint}' vs. '{row['endpoint']}'). Try using a key other "
                 f"than '{key}' if you meant to execute a different request.",
-                type="idempotency_error",
+                kind="idempotency_error",
                 stored=False,
             )
         if row["fingerprint"] != fingerprint:
@@ -194,7 +192,7 @@ class Api:
                 "Keys for idempotent requests can only be used with the same parameters they were "
                 f"first used with. Try using a key other than '{key}' if you meant to execute a "
                 "different request.",
-                type="idempotency_error",
+                kind="idempotency_error",
                 stored=False,
             )
         return Response(
@@ -211,7 +209,6 @@ class Api:
         self,
         request: Request,
         endpoint: Endpoint,
-        ref: str,
         pairs: list[tuple[str, str]],
         publishable: bool,
         *,
@@ -227,7 +224,7 @@ class Api:
             store=self.store,
             config=self.config,
             params=clean(raw, spec or {}, unplayed=endpoint.unplayed),
-            ref=ref,
+            ref=request.refs.get("id", ""),
             publishable=publishable,
             request_id=request.id,
             idempotency_key=key or None,
@@ -248,7 +245,7 @@ class Api:
 
     def _effect(self, request: Request, endpoint: Endpoint, call: Call) -> tuple[Response, bool]:
         """Run the endpoint; return its answer and whether a key keeps it."""
-        broken = ApiError(500, _FAILED, type="api_error")
+        broken = ApiError(500, _FAILED, kind="api_error")
         if request.fail_with == "error_500":
             return _error(broken), True
         try:

@@ -11,7 +11,7 @@ from sandbox.wire import Json
 
 def retrieve_charge(call: Call) -> Json:
     """Return one charge."""
-    found = call.store.get(kind="charge", id=call.ref)
+    found = call.store.get(kind="charge", key=call.ref)
     if found is None:
         raise missing("charge", call.ref)
     return found
@@ -21,7 +21,7 @@ def list_charges(call: Call) -> Json:
     """List charges by intent, customer and time."""
     clauses, args = ["1"], []
     if intent := call.params.get("payment_intent"):
-        if call.store.get(kind="payment_intent", id=intent) is None:
+        if call.store.get(kind="payment_intent", key=intent) is None:
             raise missing("payment_intent", intent, param="payment_intent")
         clauses.append("parent = ?")
         args.append(intent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.config import Config
 from sandbox.store import Store
@@ -21,17 +20,22 @@ _SECONDS = ("processing_seconds", "refund_seconds")
 def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
     """Return the knobs' routes."""
 
-    def route(method: str, pattern: str, work: Callable[[Any, str, Call], Any]) -> Route:
-        def handler(request: Request, refs: dict[str, str]) -> Response:
-            call = Call(
-                store=store, config=config, publishable=True, base_url=base_url(request, config)
-            )
+    def route(method: str, pattern: str, work: Callable[[Call], Json]) -> Route:
+        def handler(request: Request) -> Response:
             try:
                 body = request.json()
                 if not isinstance(body, dict):
                     raise MalformedBody("send a JSON object")
+                call = Call(
+                    store=store,
+                    config=config,
+                    params=body,
+                    ref=request.refs.get("id", ""),
+                    publishable=True,
+                    base_url=base_url(request, config),
+                )
                 with store.transaction():
-                    return as_json(work(body, refs.get("id", ""), call))
+                    return as_json(work(call))
             except ApiError as error:
                 return as_json({"error": error.body}, status=error.status)
             except (MalformedBody, webhooks.BadEndpoint) as error:
@@ -43,7 +47,7 @@ def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
         route("GET", "/_sandbox/webhook_endpoints", _list_endpoints),
         route("POST", "/_sandbox/webhook_endpoints", _add_endpoint),
         route("DELETE", "/_sandbox/webhook_endpoints/{id}", _remove_endpoint),
-        route("GET", "/_sandbox/webhooks", lambda body, id, call: _knobs(call)),
+        route("GET", "/_sandbox/webhooks", _knobs),
         route("POST", "/_sandbox/webhooks", _set_knobs),
         route("POST", "/_sandbox/events/{id}/resend", _resend),
         route("POST", "/_sandbox/confirm", _confirm),
@@ -52,23 +56,23 @@ def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
     )
 
 
-def _list_endpoints(body: Json, id: str, call: Call) -> Json:
+def _list_endpoints(call: Call) -> Json:
     return {"data": call.store.select(kind="webhook_endpoint")}
 
 
-def _add_endpoint(body: Json, id: str, call: Call) -> Json:
+def _add_endpoint(call: Call) -> Json:
     return webhooks.add_endpoint(
         store=call.store,
-        url=str(body.get("url", "")),
-        secret=str(body.get("secret", "")),
-        enabled_events=body.get("enabled_events"),
+        url=str(call.params.get("url", "")),
+        secret=str(call.params.get("secret", "")),
+        enabled_events=call.params.get("enabled_events"),
     )
 
 
-def _remove_endpoint(body: Json, id: str, call: Call) -> Json:
-    if not webhooks.remove_endpoint(store=call.store, id=id):
-        raise missing("webhook_endpoint", id)
-    return {"id": id, "deleted": True}
+def _remove_endpoint(call: Call) -> Json:
+    if not webhooks.remove_endpoint(store=call.store, name=call.ref):
+        raise missing("webhook_endpoint", call.ref)
+    return {"id": call.ref, "deleted": True}
 
 
 def _knobs(call: Call) -> Json:
@@ -84,8 +88,8 @@ def _knobs(call: Call) -> Json:
     return values
 
 
-def _set_knobs(body: Json, id: str, call: Call) -> Json:
-    for name, value in body.items():
+def _set_knobs(call: Call) -> Json:
+    for name, value in call.params.items():
         if name in _SECONDS:
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
                 raise invalid(f"{name} is a number of seconds", param=name)
@@ -101,27 +105,28 @@ def _set_knobs(body: Json, id: str, call: Call) -> Json:
     return _knobs(call)
 
 
-def _resend(body: Json, id: str, call: Call) -> Json:
+def _resend(call: Call) -> Json:
     """Queue an event again, to every endpoint there is now."""
-    if call.store.get(kind="event", id=id) is None:
-        raise missing("event", id)
+    if call.store.get(kind="event", key=call.ref) is None:
+        raise missing("event", call.ref)
     endpoints = call.store.select(kind="webhook_endpoint")
     for endpoint in endpoints:
         call.store.run(
             "INSERT INTO deliveries (event, endpoint, next_at) VALUES (?,?,0)",
-            (id, endpoint["id"]),
+            (call.ref, endpoint["id"]),
         )
-    return {"id": id, "queued": len(endpoints)}
+    return {"id": call.ref, "queued": len(endpoints)}
 
 
-def _confirm(body: Json, id: str, call: Call) -> Json:
+def _confirm(call: Call) -> Json:
     """Confirm an intent as its browser would, with a card's number or name."""
-    intent = call.store.get(kind="payment_intent", id=str(body.get("payment_intent", "")))
+    intent = call.store.get(kind="payment_intent", key=str(call.params.get("payment_intent", "")))
     if intent is None:
-        raise missing("payment_intent", str(body.get("payment_intent", "")))
-    card = cards.find_card(wish=str(body.get("card", "pm_card_visa")))
+        raise missing("payment_intent", str(call.params.get("payment_intent", "")))
+    card = cards.find_card(wish=str(call.params.get("card", "pm_card_visa")))
+    authenticate = call.params.get("authenticate")
     if card is None:
-        raise invalid(f"No test card {body.get('card')}", param="card")
+        raise invalid(f"No test card {call.params.get('card')}", param="card")
     call.ref = intent["id"]
     call.params = {
         "client_secret": intent["client_secret"],
@@ -129,18 +134,19 @@ def _confirm(body: Json, id: str, call: Call) -> Json:
         "use_stripe_sdk": True,
     }
     result = intents.confirm_intent(call)
-    authenticate = body.get("authenticate")
     if authenticate is not None and not isinstance(result, ApiError):
         result = intents.authenticate_intent(call, passed=bool(authenticate))
-    current = call.store.get(kind="payment_intent", id=intent["id"]) or intent
+    current = call.store.get(kind="payment_intent", key=intent["id"]) or intent
     return shown(current)
 
 
-def _open_dispute(body: Json, id: str, call: Call) -> Json:
+def _open_dispute(call: Call) -> Json:
     return disputes.open_dispute(
-        call, charge_id=str(body.get("charge", "")), intent_id=str(body.get("payment_intent", ""))
+        call,
+        charge_id=str(call.params.get("charge", "")),
+        intent_id=str(call.params.get("payment_intent", "")),
     )
 
 
-def _close_dispute(body: Json, id: str, call: Call) -> Json:
-    return disputes.close_dispute(call, id=id, won=body.get("status", "lost") == "won")
+def _close_dispute(call: Call) -> Json:
+    return disputes.close_dispute(call, won=call.params.get("status", "lost") == "won")

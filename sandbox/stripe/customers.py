@@ -27,7 +27,7 @@ def create_customer(call: Call) -> Json:
 
 def retrieve_customer(call: Call) -> Json:
     """Return one customer."""
-    found = call.store.get(kind="customer", id=call.ref)
+    found = call.store.get(kind="customer", key=call.ref)
     if found is None:
         raise missing("customer", call.ref)
     return found

@@ -15,11 +15,11 @@ EVIDENCE_SECONDS = 9 * 24 * 3600
 def open_dispute(call: Call, *, charge_id: str = "", intent_id: str = "") -> Json:
     """Dispute a captured charge, as its cardholder's bank would."""
     if intent_id and not charge_id:
-        intent = call.store.get(kind="payment_intent", id=intent_id)
+        intent = call.store.get(kind="payment_intent", key=intent_id)
         if intent is None:
             raise missing("payment_intent", intent_id)
         charge_id = intent["latest_charge"] or ""
-    charge = call.store.get(kind="charge", id=charge_id)
+    charge = call.store.get(kind="charge", key=charge_id)
     if charge is None:
         raise missing("charge", charge_id)
     if charge["disputed"] or not charge["captured"]:
@@ -55,18 +55,18 @@ def open_dispute(call: Call, *, charge_id: str = "", intent_id: str = "") -> Jso
     return dispute
 
 
-def close_dispute(call: Call, *, id: str, won: bool) -> Json:
+def close_dispute(call: Call, *, won: bool) -> Json:
     """Decide a dispute; a won one gives the money back and frees refunds again."""
-    dispute = call.store.get(kind="dispute", id=id)
+    dispute = call.store.get(kind="dispute", key=call.ref)
     if dispute is None:
-        raise missing("dispute", id)
+        raise missing("dispute", call.ref)
     if dispute["status"] in {"won", "lost"}:
-        raise invalid(f"Dispute {id} is already closed.")
+        raise invalid(f"Dispute {call.ref} is already closed.")
     dispute["status"] = "won" if won else "lost"
     call.store.replace(doc=dispute)
     record_event(call, "charge.dispute.closed", dispute)
     if won:
-        charge = call.store.get(kind="charge", id=dispute["charge"])
+        charge = call.store.get(kind="charge", key=dispute["charge"])
         if charge is not None:
             charge["disputed"] = False
             call.store.replace(doc=charge)
@@ -76,7 +76,7 @@ def close_dispute(call: Call, *, id: str, won: bool) -> Json:
 
 def retrieve_dispute(call: Call) -> Json:
     """Return one dispute."""
-    found = call.store.get(kind="dispute", id=call.ref)
+    found = call.store.get(kind="dispute", key=call.ref)
     if found is None:
         raise missing("dispute", call.ref)
     return found

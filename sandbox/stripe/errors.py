@@ -17,14 +17,14 @@ class ApiError(Exception):
         *,
         code: str = "",
         param: str = "",
-        type: str = "invalid_request_error",
+        kind: str = "invalid_request_error",
         stored: bool = True,
         extra: Json | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.stored = stored
-        self.body: Json = {"message": message, "type": type, **(extra or {})}
+        self.body: Json = {"message": message, "type": kind, **(extra or {})}
         if code:
             self.body |= {"code": code, "doc_url": _DOCS + code.replace("_", "-")}
         if param:
@@ -36,9 +36,9 @@ def invalid(message: str, *, param: str = "", code: str = "") -> ApiError:
     return ApiError(400, message, param=param, code=code, stored=False)
 
 
-def missing(noun: str, id: str, *, param: str = "id", status: int = 404) -> ApiError:
+def missing(noun: str, name: str, *, param: str = "id", status: int = 404) -> ApiError:
     """Say that there is no such object."""
-    return ApiError(status, f"No such {noun}: '{id}'", code="resource_missing", param=param)
+    return ApiError(status, f"No such {noun}: '{name}'", code="resource_missing", param=param)
 
 
 def unexpected_state(message: str, *, intent: Json) -> ApiError:

@@ -11,7 +11,7 @@ from sandbox.stripe.params import EXPAND, PAGING, RANGE, TEXT, Param
 from sandbox.wire import Json, token
 
 
-def record_event(call: Call, type: str, doc: Json, *, previous: Json | None = None) -> Json:
+def record_event(call: Call, kind: str, doc: Json, *, previous: Json | None = None) -> Json:
     """Store an event about an object as it is now, and queue it for every webhook endpoint."""
     data: Json = {"object": shown(doc)}
     if previous:
@@ -19,7 +19,7 @@ def record_event(call: Call, type: str, doc: Json, *, previous: Json | None = No
     endpoints = [
         endpoint
         for endpoint in call.store.select(kind="webhook_endpoint")
-        if "*" in endpoint["enabled_events"] or type in endpoint["enabled_events"]
+        if "*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"]
     ]
     event: Json = {
         "id": "evt_" + token(24),
@@ -33,7 +33,7 @@ def record_event(call: Call, type: str, doc: Json, *, previous: Json | None = No
             "id": call.request_id or None,
             "idempotency_key": call.idempotency_key,
         },
-        "type": type,
+        "type": kind,
     }
     call.store.insert(kind="event", doc=event, parent=doc["id"])
     _queue(call, event, endpoints)
@@ -91,15 +91,15 @@ def list_events(call: Call) -> Json:
     return {**page, "data": [_with_pending(call, event) for event in page["data"]]}
 
 
-def _pattern(type: str) -> str:
-    if not all(part.replace("_", "").isalnum() or part == "*" for part in type.split(".")):
-        raise invalid(f"Invalid event type: {type}", param="type")
-    return type
+def _pattern(kind: str) -> str:
+    if not all(part.replace("_", "").isalnum() or part == "*" for part in kind.split(".")):
+        raise invalid(f"Invalid event type: {kind}", param="type")
+    return kind
 
 
 def retrieve_event(call: Call) -> Json:
     """Return one event."""
-    event = call.store.get(kind="event", id=call.ref)
+    event = call.store.get(kind="event", key=call.ref)
     if event is None:
         raise missing("event", call.ref)
     return _with_pending(call, event)
@@ -118,7 +118,5 @@ ENDPOINTS = (
             "types": Param(kind="list"),
         },
     ),
-    Endpoint(
-        method="GET", pattern="/v1/events/{id}", run=retrieve_event, spec={"expand": EXPAND}
-    ),
+    Endpoint(method="GET", pattern="/v1/events/{id}", run=retrieve_event, spec={"expand": EXPAND}),
 )

@@ -33,11 +33,11 @@ _CAPTURE = Param(choices=("automatic", "automatic_async", "manual"))
 _WORDS = {"confirm": "confirmed", "cancel": "canceled", "capture": "captured"}
 
 
-def find_intent(call: Call, *, id: str, param: str = "intent") -> Json:
+def find_intent(call: Call) -> Json:
     """Return an intent; a browser must show its client secret."""
-    intent = call.store.get(kind="payment_intent", id=id)
+    intent = call.store.get(kind="payment_intent", key=call.ref)
     if intent is None:
-        raise missing("payment_intent", id, param=param)
+        raise missing("payment_intent", call.ref, param="intent")
     if call.publishable and call.params.get("client_secret") != intent["client_secret"]:
         raise ApiError(
             400,
@@ -104,7 +104,7 @@ def _method_types(params: Json) -> list[str]:
 
 def _check_customer(call: Call) -> str | None:
     customer: str | None = call.params.get("customer")
-    if customer and call.store.get(kind="customer", id=customer) is None:
+    if customer and call.store.get(kind="customer", key=customer) is None:
         raise missing("customer", customer, param="customer", status=400)
     return customer
 
@@ -135,9 +135,9 @@ def create_intent(call: Call) -> Json | ApiError:
                     param=name,
                 )
     customer = _check_customer(call)
-    id = "pi_3" + token(23)
+    name = "pi_3" + token(23)
     intent: Json = {
-        "id": id,
+        "id": name,
         "object": "payment_intent",
         "amount": params["amount"],
         "amount_capturable": 0,
@@ -149,7 +149,7 @@ def create_intent(call: Call) -> Json | ApiError:
         "canceled_at": None,
         "cancellation_reason": None,
         "capture_method": params.get("capture_method") or "automatic_async",
-        "client_secret": f"{id}_secret_{token(25)}",
+        "client_secret": f"{name}_secret_{token(25)}",
         "confirmation_method": "automatic",
         "created": call.now,
         "currency": currency,
@@ -197,24 +197,24 @@ def create_intent(call: Call) -> Json | ApiError:
 
 
 def _method(call: Call) -> Json | None:
-    id, data = call.params.get("payment_method"), call.params.get("payment_method_data")
-    if id and data:
+    name, data = call.params.get("payment_method"), call.params.get("payment_method_data")
+    if name and data:
         raise invalid(
             "You may only specify one of these parameters: payment_method, payment_method_data."
         )
     if data:
         return method_from_data(call, data=data)
-    return method_from_name(call, id=id) if id else None
+    return method_from_name(call, name=name) if name else None
 
 
 def confirm_intent(call: Call) -> Json | ApiError:
     """Confirm an intent with the payment method given now or before."""
-    intent = find_intent(call, id=call.ref)
+    intent = find_intent(call)
     if intent["status"] not in _OPEN:
         raise _refuse(call, intent, "confirm", _OPEN)
     method = _method(call)
     if method is None and intent["payment_method"]:
-        method = call.store.get(kind="payment_method", id=intent["payment_method"])
+        method = call.store.get(kind="payment_method", key=intent["payment_method"])
     if method is None:
         raise unexpected_state(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can "
@@ -256,7 +256,7 @@ def _confirm(call: Call, intent: Json, method: Json) -> Json | ApiError:
 
 def authenticate_intent(call: Call, *, passed: bool) -> Json | ApiError:
     """Go on with an intent in requires_action after its cardholder passed or failed 3-D Secure."""
-    intent = call.store.get(kind="payment_intent", id=call.ref)
+    intent = call.store.get(kind="payment_intent", key=call.ref)
     if intent is None:
         raise missing("payment_intent", call.ref)
     if intent["status"] != "requires_action":
@@ -266,7 +266,7 @@ def authenticate_intent(call: Call, *, passed: bool) -> Json | ApiError:
 
 def retrieve_intent(call: Call) -> Json:
     """Return one intent."""
-    return find_intent(call, id=call.ref)
+    return find_intent(call)
 
 
 def list_intents(call: Call) -> Json:
@@ -284,7 +284,7 @@ def list_intents(call: Call) -> Json:
 def update_intent(call: Call) -> Json:
     """Change an intent; what the money depends on only while it is still open."""
     params = call.params
-    intent = find_intent(call, id=call.ref)
+    intent = find_intent(call)
     for name in ("amount", "currency", "payment_method", "payment_method_data", "capture_method",
                  "customer", "setup_future_usage", "payment_method_types"):  # fmt: skip
         if name in params and intent["status"] not in _OPEN:
@@ -294,8 +294,8 @@ def update_intent(call: Call) -> Json:
                 f"of the following statuses: {', '.join(_OPEN)}.",
                 intent=shown(intent),
             )
-    amount = params.get("amount", intent["amount"])
-    currency = params.get("currency", intent["currency"]).lower()
+    amount: int = params.get("amount") or intent["amount"]
+    currency = (params.get("currency") or intent["currency"]).lower()
     check_amount(amount=amount, currency=currency)
     _method_types(params)
     customer = _check_customer(call)
@@ -322,10 +322,10 @@ def update_intent(call: Call) -> Json:
 
 def capture_intent(call: Call) -> Json:
     """Capture all or a part of an authorised payment."""
-    intent = find_intent(call, id=call.ref)
+    intent = find_intent(call)
     if intent["status"] != "requires_capture":
         raise _refuse(call, intent, "capture", ("requires_capture",))
-    amount = call.params.get("amount_to_capture", intent["amount_capturable"])
+    amount: int = call.params.get("amount_to_capture") or intent["amount_capturable"]
     if amount > intent["amount_capturable"]:
         raise ApiError(
             400,
@@ -340,7 +340,7 @@ def capture_intent(call: Call) -> Json:
 
 def cancel_intent(call: Call) -> Json:
     """Cancel an intent that has not succeeded and is not processing."""
-    intent = find_intent(call, id=call.ref)
+    intent = find_intent(call)
     if intent["status"] not in _CANCELABLE:
         raise _refuse(call, intent, "cancel", _CANCELABLE)
     return lifecycle.cancel(call, intent, reason=call.params.get("cancellation_reason"))
@@ -372,10 +372,25 @@ _CONFIRM = {
                  "receipt_email", "shipping", "setup_future_usage", "expand")
 } | _CONFIRMING  # fmt: skip
 _UNPLAYED = frozenset(
-    "allowed_payment_method_types amount_details amount_to_confirm application_fee_amount "
-    "confirmation_token customer_account excluded_payment_method_types final_capture hooks mandate "
-    "mandate_data on_behalf_of payment_details payment_method_configuration radar_options "
-    "transfer_data transfer_group".split()
+    {
+        "allowed_payment_method_types",
+        "amount_details",
+        "amount_to_confirm",
+        "application_fee_amount",
+        "confirmation_token",
+        "customer_account",
+        "excluded_payment_method_types",
+        "final_capture",
+        "hooks",
+        "mandate",
+        "mandate_data",
+        "on_behalf_of",
+        "payment_details",
+        "payment_method_configuration",
+        "radar_options",
+        "transfer_data",
+        "transfer_group",
+    }
 )
 _AUTOMATIC = hash_of(
     enabled=Param(kind="boolean", required=True), allow_redirects=Param(choices=("always", "never"))

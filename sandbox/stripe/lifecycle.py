@@ -44,9 +44,7 @@ def attempt(
     return _take(call, intent, method)
 
 
-def _ask_authentication(
-    call: Call, intent: Json, *, return_url: str | None, browser: bool
-) -> Json:
+def _ask_authentication(call: Call, intent: Json, *, return_url: str | None, browser: bool) -> Json:
     challenge = "tdsrc_" + token(24)
     intent["status"] = "requires_action"
     intent["_"] = {**intent["_"], "challenge": challenge, "return_url": return_url}
@@ -72,7 +70,7 @@ def _ask_authentication(
 
 def finish_authentication(call: Call, intent: Json, *, authenticated: bool) -> Json | ApiError:
     """Go on after the cardholder passed or failed 3-D Secure."""
-    method = call.store.get(kind="payment_method", id=intent["payment_method"])
+    method = call.store.get(kind="payment_method", key=intent["payment_method"])
     if method is None:
         raise KeyError(intent["payment_method"])
     if authenticated:
@@ -81,7 +79,7 @@ def finish_authentication(call: Call, intent: Json, *, authenticated: bool) -> J
         402,
         _REFUSED_AUTHENTICATION,
         code="payment_intent_authentication_failure",
-        type="card_error",
+        kind="card_error",
         extra={"payment_method": shown(method)},
     )
     return _back_to_start(call, intent, error)
@@ -111,7 +109,7 @@ def decline(call: Call, intent: Json, method: Json, reason: str) -> ApiError:
     if code != "processing_error":
         extra["decline_code"] = reason
     intent["latest_charge"] = charge["id"]
-    error = ApiError(402, message, code=code, type="card_error", extra=extra)
+    error = ApiError(402, message, code=code, kind="card_error", extra=extra)
     return _back_to_start(call, intent, error)
 
 
@@ -150,8 +148,8 @@ def _start_processing(call: Call, intent: Json, method: Json) -> Json:
 
 def finish_processing(call: Call, intent: Json) -> None:
     """End a payment that was processing, as its card says."""
-    method = call.store.get(kind="payment_method", id=intent["payment_method"])
-    charge = call.store.get(kind="charge", id=intent["latest_charge"])
+    method = call.store.get(kind="payment_method", key=intent["payment_method"])
+    charge = call.store.get(kind="charge", key=intent["latest_charge"])
     if intent["status"] != "processing" or method is None or charge is None:
         return
     intent["processing"] = None
@@ -172,7 +170,7 @@ def finish_processing(call: Call, intent: Json) -> None:
         "payment_method": shown(method),
     }
     _back_to_start(
-        call, intent, ApiError(402, message, code="card_declined", type="card_error", extra=extra)
+        call, intent, ApiError(402, message, code="card_declined", kind="card_error", extra=extra)
     )
 
 
@@ -213,7 +211,7 @@ def _succeeded(call: Call, intent: Json) -> None:
 
 def capture(call: Call, intent: Json, *, amount: int) -> Json:
     """Capture an authorised payment; what is not captured goes back."""
-    charge = call.store.get(kind="charge", id=intent["latest_charge"])
+    charge = call.store.get(kind="charge", key=intent["latest_charge"])
     if charge is None:
         raise KeyError(intent["latest_charge"])
     rest = charge["amount"] - amount
@@ -229,7 +227,7 @@ def capture(call: Call, intent: Json, *, amount: int) -> Json:
 def cancel(call: Call, intent: Json, *, reason: str | None) -> Json:
     """Cancel an intent and give back what was only authorised."""
     if intent["status"] == "requires_capture":
-        charge = call.store.get(kind="charge", id=intent["latest_charge"])
+        charge = call.store.get(kind="charge", key=intent["latest_charge"])
         if charge is not None:
             charge |= {"refunded": True, "amount_refunded": charge["amount"]}
             call.store.replace(doc=charge)

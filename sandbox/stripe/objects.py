@@ -82,7 +82,7 @@ def _expand(store: Store, doc: Json, steps: list[str], path: str) -> Json:
             "url": f"/v1/charges/{doc['id']}/refunds",
         }
     elif isinstance(value, str):
-        found = store.get(kind=kinds[step], id=value)
+        found = store.get(kind=kinds[step], key=value)
         value = shown(found) if found else value
     if rest and isinstance(value, dict):
         value = _expand(store, value, rest, path)
@@ -125,8 +125,8 @@ def list_objects(
     }
 
 
-def _seq(store: Store, kind: str, id: str, param: str) -> int:
-    found = store.rows("SELECT seq FROM objects WHERE kind = ? AND id = ?", (kind, id))
+def _seq(store: Store, kind: str, cursor: str, param: str) -> int:
+    found = store.rows("SELECT seq FROM objects WHERE kind = ? AND id = ?", (kind, cursor))
     if not found:
-        raise missing(kind, id, param=param, status=400)
+        raise missing(kind, cursor, param=param, status=400)
     return int(found[0]["seq"])

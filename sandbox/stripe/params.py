@@ -47,7 +47,7 @@ PAGING: Spec = {
     "expand": EXPAND,
 }
 ADDRESS = hash_of(
-    **{name: TEXT for name in ("city", "country", "line1", "line2", "postal_code", "state")}
+    **dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"), TEXT)
 )
 BILLING = hash_of(address=ADDRESS, email=TEXT, name=TEXT, phone=TEXT, tax_id=TEXT)
 SHIPPING = hash_of(
@@ -99,7 +99,7 @@ def _name(at: str, name: str) -> str:
 
 def _convert(value: Any, param: Param, shown: str) -> Any:
     if value == "" and param.kind != "metadata":
-        if param.required or param.kind in {"integer", "boolean"} and not param.may_clear:
+        if param.required or (param.kind in {"integer", "boolean"} and not param.may_clear):
             raise _empty(shown)
         return None
     if param.kind == "open":
@@ -125,13 +125,9 @@ def _convert(value: Any, param: Param, shown: str) -> Any:
             raise invalid(f"Invalid boolean: {value}", param=shown)
         return value == "true"
     if param.choices and value not in param.choices:
-        raise invalid(
-            f"Invalid {shown}: must be one of {', '.join(param.choices)}", param=shown
-        )
+        raise invalid(f"Invalid {shown}: must be one of {', '.join(param.choices)}", param=shown)
     if len(value) > param.max_length:
-        raise invalid(
-            f"Invalid string: must be at most {param.max_length} characters", param=shown
-        )
+        raise invalid(f"Invalid string: must be at most {param.max_length} characters", param=shown)
     return value
 
 

@@ -28,7 +28,7 @@ EMPTY_BILLING: Json = {
 
 
 def _card_error(message: str, code: str, param: str) -> ApiError:
-    return ApiError(402, message, code=code, param=param, type="card_error", stored=False)
+    return ApiError(402, message, code=code, param=param, kind="card_error", stored=False)
 
 
 def check_number(call: Call, data: Json) -> cards.TestCard:
@@ -41,7 +41,7 @@ def check_number(call: Call, data: Json) -> cards.TestCard:
             402,
             "Sending credit card numbers directly to the Stripe API is generally unsafe. To "
             "continue processing use Stripe.js, the Stripe mobile bindings, or Stripe Elements.",
-            type="invalid_request_error",
+            kind="invalid_request_error",
             stored=False,
         )
     number = card["number"].replace(" ", "").replace("-", "")
@@ -112,14 +112,14 @@ def make_method(
     return call.store.insert(kind="payment_method", doc=doc)
 
 
-def method_from_name(call: Call, *, id: str) -> Json:
+def method_from_name(call: Call, *, name: str) -> Json:
     """Return the payment method of an id, or make one from a `pm_card_…` test name."""
-    found = call.store.get(kind="payment_method", id=id)
+    found = call.store.get(kind="payment_method", key=name)
     if found:
         return found
-    card = cards.BY_NAME.get(id)
+    card = cards.BY_NAME.get(name)
     if card is None:
-        raise missing("PaymentMethod", id, param="payment_method", status=400)
+        raise missing("PaymentMethod", name, param="payment_method", status=400)
     year = datetime.fromtimestamp(call.now, UTC).year + 1
     return make_method(call, card=card, number=card.number, exp_month=12, exp_year=year)
 
@@ -152,7 +152,7 @@ def create_method(call: Call) -> Json:
 
 def retrieve_method(call: Call) -> Json:
     """Return one payment method."""
-    found = call.store.get(kind="payment_method", id=call.ref)
+    found = call.store.get(kind="payment_method", key=call.ref)
     if found is None:
         raise missing("PaymentMethod", call.ref)
     return found

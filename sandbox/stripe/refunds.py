@@ -26,16 +26,16 @@ def _dollars(cents: int, currency: str) -> str:
 
 
 def _charge_to_refund(call: Call) -> Json:
-    id, intent_id = call.params.get("charge"), call.params.get("payment_intent")
-    if bool(id) == bool(intent_id):
+    charge_id, intent_id = call.params.get("charge"), call.params.get("payment_intent")
+    if bool(charge_id) == bool(intent_id):
         raise invalid(
             "You may only specify one of these parameters: charge, payment_intent."
-            if id
+            if charge_id
             else "One of the following params should be provided for this request: "
             "payment_intent or charge."
         )
     if intent_id:
-        intent = call.store.get(kind="payment_intent", id=intent_id)
+        intent = call.store.get(kind="payment_intent", key=intent_id)
         if intent is None:
             raise missing("payment_intent", intent_id, param="payment_intent")
         if intent["status"] != "succeeded":
@@ -45,10 +45,10 @@ def _charge_to_refund(call: Call) -> Json:
                 code="payment_intent_unexpected_state",
                 param="payment_intent",
             )
-        id = intent["latest_charge"]
-    charge = call.store.get(kind="charge", id=str(id))
+        charge_id = intent["latest_charge"]
+    charge = call.store.get(kind="charge", key=str(charge_id))
     if charge is None:
-        raise missing("charge", str(id), param="charge")
+        raise missing("charge", str(charge_id), param="charge")
     if charge["status"] != "succeeded" or not charge["captured"]:
         raise ApiError(
             400, f"Charge {charge['id']} was not captured and cannot be refunded.", param="charge"
@@ -68,7 +68,7 @@ def create_refund(call: Call) -> Json:
             f"Charge {charge['id']} has already been refunded.",
             code="charge_already_refunded",
         )
-    amount = call.params.get("amount", rest)
+    amount: int = call.params.get("amount") or rest
     if amount > rest:
         whole = rest == charge["amount"]
         word = "charge amount" if whole else "unrefunded amount on charge"
@@ -80,7 +80,7 @@ def create_refund(call: Call) -> Json:
             code="amount_too_large",
             param="amount",
         )
-    method = call.store.get(kind="payment_method", id=charge["payment_method"])
+    method = call.store.get(kind="payment_method", key=charge["payment_method"])
     behaviour = card_of(method).refund if method else ""
     refund: Json = {
         "id": "re_3" + token(23),
@@ -125,8 +125,8 @@ def _set_refunded(call: Call, charge: Json, cents: int) -> None:
 
 def settle_refund(call: Call, refund: Json) -> None:
     """End a refund that was pending, or let one fail that had succeeded, as its card says."""
-    charge = call.store.get(kind="charge", id=refund["charge"])
-    method = call.store.get(kind="payment_method", id=charge["payment_method"]) if charge else None
+    charge = call.store.get(kind="charge", key=refund["charge"])
+    method = call.store.get(kind="payment_method", key=charge["payment_method"]) if charge else None
     if charge is None or method is None or refund["status"] in {"failed", "canceled"}:
         return
     previous = {"status": refund["status"]}
@@ -145,7 +145,7 @@ def settle_refund(call: Call, refund: Json) -> None:
 
 
 def _find(call: Call) -> Json:
-    found = call.store.get(kind="refund", id=call.ref)
+    found = call.store.get(kind="refund", key=call.ref)
     if found is None:
         raise missing("refund", call.ref)
     return found
@@ -179,7 +179,7 @@ def list_refunds(call: Call) -> Json:
     """List refunds by intent, charge and time."""
     clauses, args = ["1"], []
     if intent := call.params.get("payment_intent"):
-        if call.store.get(kind="payment_intent", id=intent) is None:
+        if call.store.get(kind="payment_intent", key=intent) is None:
             raise missing("payment_intent", intent, param="payment_intent")
         clauses.append("parent = ?")
         args.append(intent)

@@ -56,12 +56,12 @@ def add_endpoint(
         return store.insert(kind="webhook_endpoint", doc=doc)
 
 
-def remove_endpoint(*, store: Store, id: str) -> bool:
+def remove_endpoint(*, store: Store, name: str) -> bool:
     """Remove a webhook endpoint and what is still to be delivered to it."""
     with store.transaction():
-        store.run("DELETE FROM deliveries WHERE endpoint = ? AND state = 'pending'", (id,))
+        store.run("DELETE FROM deliveries WHERE endpoint = ? AND state = 'pending'", (name,))
         return bool(
-            store.run("DELETE FROM objects WHERE kind = 'webhook_endpoint' AND id = ?", (id,))
+            store.run("DELETE FROM objects WHERE kind = 'webhook_endpoint' AND id = ?", (name,))
         )
 
 
@@ -112,27 +112,27 @@ class Courier:
         ]
         if shuffled:
             random.shuffle(due)
-        for id in due[:room]:
+        for number in due[:room]:
             with self._lock:
-                self._flying.add(id)
-            self._pool.submit(self._deliver, id)
+                self._flying.add(number)
+            self._pool.submit(self._deliver, number)
         return bool(due[:room])
 
-    def _deliver(self, id: int) -> None:
+    def _deliver(self, number: int) -> None:
         try:
-            self._attempt(id)
+            self._attempt(number)
         finally:
             with self._lock:
-                self._flying.discard(id)
+                self._flying.discard(number)
             self._wake.set()
 
-    def _attempt(self, id: int) -> None:
-        found = self._store.rows("SELECT * FROM deliveries WHERE id = ?", (id,))
+    def _attempt(self, number: int) -> None:
+        found = self._store.rows("SELECT * FROM deliveries WHERE id = ?", (number,))
         if not found or found[0]["state"] != "pending":
             return
         row = found[0]
-        event = self._store.get(kind="event", id=row["event"])
-        endpoint = self._store.get(kind="webhook_endpoint", id=row["endpoint"])
+        event = self._store.get(kind="event", key=row["event"])
+        endpoint = self._store.get(kind="webhook_endpoint", key=row["endpoint"])
         if event is None or endpoint is None:
             return
         status, error = post(url=endpoint["url"], event=event, secret=endpoint["secret"])
@@ -141,14 +141,14 @@ class Courier:
             self._store.run(
                 "UPDATE deliveries SET state = 'delivered', attempts = ?, last_status = ?, "
                 "last_error = '', delivered_at = ? WHERE id = ?",
-                (attempts, status, self._store.now(), id),
+                (attempts, status, self._store.now(), number),
             )
             return
         pause = BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS)) - 1]
         self._store.run(
             "UPDATE deliveries SET attempts = ?, last_status = ?, last_error = ?, next_at = ? "
             "WHERE id = ?",
-            (attempts, status or None, error, time.time() + pause, id),
+            (attempts, status or None, error, time.time() + pause, number),
         )
 
 
