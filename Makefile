@@ -10,6 +10,10 @@ PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 # How pytest is told what to run: make test TESTS=bookings
 TESTS ?=
+# One lock for every platform; `fewest` keeps it at one version of each package.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(UPGRADE)
+UPGRADE ?=
 PYTEST_ARGS ?=
 
 .PHONY: help
@@ -83,10 +87,8 @@ audit: $(INSTALLED) ## known vulnerabilities of the locked dependencies; fails w
 
 .PHONY: lock
 lock: $(INSTALLED) ## lock the dependencies with hashes (UPGRADE=--upgrade takes newer ones)
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes $(UPGRADE) \
-		--custom-compile-command "make lock" requirements.in --output-file requirements.txt
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes $(UPGRADE) \
-		--custom-compile-command "make lock" requirements-dev.in --output-file requirements-dev.txt
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
 
 .PHONY: install
 install: $(INSTALLED) ## make the virtual environment and install the locked dependencies
