@@ -1,0 +1,51 @@
+"""Filters for money and time, so that every page words them alike."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django import template
+
+from hmnp.core import pages
+from hmnp.core.money import show
+
+register = template.Library()
+
+
+@register.filter
+def money(amount_cents: int) -> str:
+    """`4250` → `$42.50`."""
+    return show(amount_cents)
+
+
+@register.filter
+def round_money(amount_cents: int) -> str:
+    """`8500` → `$85`, `4250` → `$42.50`."""
+    return show(amount_cents).removesuffix(".00")
+
+
+@register.filter
+def clock(instant: datetime, zone: ZoneInfo) -> str:
+    """`9:30 am`."""
+    return pages.clock(instant, zone=zone)
+
+
+@register.filter
+def day(value: date | datetime, zone: ZoneInfo | None = None) -> str:
+    """`Tuesday 1 December`."""
+    if isinstance(value, datetime):
+        value = value.astimezone(zone).date()
+    return pages.long_day(value)
+
+
+@register.filter
+def length(minutes: int) -> str:
+    """`1 hour 30 minutes`."""
+    return pages.length(minutes)
+
+
+@register.filter
+def stamp(instant: datetime) -> str:
+    """An instant for a script: `2026-12-01T15:30:00+00:00`."""
+    return instant.isoformat()
