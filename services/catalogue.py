@@ -26,6 +26,7 @@ from services.definitions import (
     StatutoryRate,
     TravelBand,
 )
+from services.errors import InvalidService
 
 _SLUG = re.compile(r"[a-z0-9_-]{1,50}")
 
@@ -68,6 +69,14 @@ def get_service(*, id_or_slug: str | UUID) -> ServiceDefinition | None:
     else:
         found = []
     return found[0] if found else None
+
+
+def require_service(*, id_or_slug: str | UUID) -> ServiceDefinition:
+    """Give one service whole, active or not. Raises `InvalidService` when there is none."""
+    service = get_service(id_or_slug=id_or_slug)
+    if service is None:
+        raise InvalidService(field="serviceId")
+    return service
 
 
 def active_services() -> list[ServiceDefinition]:
@@ -170,6 +179,7 @@ def _area(row: dict[str, Any]) -> ServiceArea | None:
             )
             for band in area["bands"]
         ),
+        centre_zip=area["centre_zip"],
     )
 
 

@@ -94,6 +94,7 @@ class ServiceArea:
     last_served_mile: Decimal
     per_mile_cents: int
     bands: tuple[TravelBand, ...]
+    centre_zip: str = ""
 
 
 @dataclass(frozen=True)

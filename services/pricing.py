@@ -142,14 +142,16 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
         promo_discount_cents=discount,
         taxes_cents=taxes,
         final_price_cents=final,
-        deposit_required_cents=0 if facts.due_nothing else due_now_cents(service, final),
+        deposit_required_cents=0
+        if facts.due_nothing
+        else due_now_cents(service=service, price_cents=final),
         lines=tuple(lines),
         distance_miles=miles,
         is_emergency=is_emergency,
     )
 
 
-def due_now_cents(service: ServiceDefinition, price_cents: int) -> int:
+def due_now_cents(*, service: ServiceDefinition, price_cents: int) -> int:
     """Give what is due at booking of a price in cents, by the service's deposit rule."""
     match service.deposit_kind:
         case DepositKind.NONE:

@@ -17,6 +17,8 @@ from services.pricing import PriceFacts, Pricing, calculate_pricing
 from services.promos import PromoTerms
 
 QUOTE_LIFETIME = timedelta(minutes=30)
+# No horizon reaches farther; nobody knows the prices, or the holidays, of the year 9999.
+FARTHEST = timedelta(days=2 * 366)
 
 _SALT = "services.quotes.1"
 
@@ -50,7 +52,7 @@ def quote(
     Raises `ValidationFailed` with every fault at once, `UnknownZip`, `OutOfServiceArea`,
     `PromoInvalid`.
     """
-    faults = _faults(
+    faults = request_faults(
         service=service,
         starts_at=starts_at,
         zip_code=zip_code,
@@ -130,10 +132,7 @@ def honour_quote(
 
     Raises `ValidationFailed` on `quoteToken` when we did not sign it, or for another service.
     """
-    try:
-        promise: dict[str, Any] = signing.loads(token, salt=_SALT)
-    except signing.BadSignature:
-        raise _bad_token("invalid", "This quote is not one of ours.") from None
+    promise = _read(token)
     if promise["service"] != str(service.id):
         raise _bad_token("other_service", "This quote is for another service.")
     if now.timestamp() >= promise["until"]:
@@ -141,6 +140,22 @@ def honour_quote(
     if promise["facts"] != _facts(starts_at, zip_code, signers, documents, promo_code):
         return None
     return Pricing.from_snapshot(promise["pricing"])
+
+
+def promised_cents(*, token: str) -> int:
+    """Give the total in cents that a quote showed, live or not.
+
+    Raises `ValidationFailed` on `quoteToken` when we did not sign it.
+    """
+    return Pricing.from_snapshot(_read(token)["pricing"]).final_price_cents
+
+
+def _read(token: str) -> dict[str, Any]:
+    try:
+        promise: dict[str, Any] = signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        raise _bad_token("invalid", "This quote is not one of ours.") from None
+    return promise
 
 
 def _facts(
@@ -158,19 +173,24 @@ def _bad_token(code: str, message: str) -> ValidationFailed:
     return ValidationFailed(Fault("quoteToken", code, message))
 
 
-def _faults(
+def request_faults(
     *,
     service: ServiceDefinition,
-    starts_at: datetime,
+    starts_at: datetime | None,
     zip_code: str | None,
-    signers: int,
-    documents: int,
+    signers: int | None,
+    documents: int | None,
     now: datetime,
 ) -> list[Fault]:
-    """List what is wrong with the request as such, before anything is priced."""
+    """List what is wrong with a request as such, before anything is priced.
+
+    A value that is None for another reason than being left out was found faulty before.
+    """
     faults = []
-    if starts_at <= now:
+    if starts_at is not None and starts_at <= now:
         faults.append(Fault("scheduledDateTime", "past", "This time is past."))
+    if starts_at is not None and starts_at > now + FARTHEST:
+        faults.append(Fault("scheduledDateTime", "too_far", "We do not plan that far ahead."))
     if service.is_mobile and not zip_code:
         faults.append(Fault("zip", "required", "Tell us the ZIP code we are to come to."))
     if service.is_mobile and zip_code and not re.fullmatch(r"[0-9]{5}", zip_code):
@@ -181,6 +201,8 @@ def _faults(
         ("signers", signers, service.max_signers),
         ("documents", documents, service.max_documents),
     ):
+        if count is None:
+            continue
         if count < 1:
             faults.append(Fault(name, "min_value", "There must be at least one."))
         elif most is not None and count > most:

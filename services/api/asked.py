@@ -1,0 +1,107 @@
+"""From a request to what is asked for: every fault of the query or body found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from hmnp.core.api.errors import flatten
+from hmnp.core.errors import Fault, ValidationFailed
+from services.api.serializers import PricingQuerySerializer
+from services.catalogue import get_service
+from services.definitions import ServiceDefinition
+from services.errors import InvalidService
+from services.quotes import request_faults
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One price as asked for; `place_field` is where its ZIP code stood."""
+
+    service: ServiceDefinition
+    starts_at: datetime
+    zip_code: str | None
+    signers: int
+    documents: int
+    promo_code: str | None
+    place_field: str
+
+
+def asked_price(
+    *, serializer: PricingQuerySerializer, repeated: list[Fault], now: datetime
+) -> Asked:
+    """Read a request for a price.
+
+    Raises `ValidationFailed` with every fault, of form and of substance, and `InvalidService`
+    when the service is the only one.
+    """
+    serializer.is_valid()
+    faults = repeated + flatten(serializer.errors)
+    values = _valid_part(serializer)
+    service = None
+    if "serviceId" in values:
+        service = get_service(id_or_slug=values["serviceId"])
+        if service is None or not service.is_active:
+            if not faults:
+                raise InvalidService(field="serviceId")
+            faults.append(Fault("serviceId", InvalidService.code, InvalidService.message))
+            service = None
+    if service is not None:
+        faults += _substance(service, values, known={fault.field for fault in faults}, now=now)
+    if service is None or faults:
+        raise ValidationFailed(*faults)
+    address = values.get("address")
+    return Asked(
+        service=service,
+        starts_at=values["scheduledDateTime"],
+        zip_code=address["zip"] if address else values.get("zip"),
+        signers=values["signers"],
+        documents=values["documents"],
+        promo_code=values.get("promoCode") or None,
+        place_field="address.zip" if address else "zip",
+    )
+
+
+def _substance(
+    service: ServiceDefinition,
+    values: Mapping[str, Any],
+    *,
+    known: set[str | None],
+    now: datetime,
+) -> list[Fault]:
+    """List what is wrong for this service with the values whose form is right."""
+    address = values.get("address")
+    found = request_faults(
+        service=service,
+        starts_at=values.get("scheduledDateTime"),
+        zip_code=address["zip"] if address else values.get("zip"),
+        signers=values.get("signers"),
+        documents=values.get("documents"),
+        now=now,
+    )
+    if address and "zip" in values:
+        found.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
+    place = "address" if address else "zip"
+    is_place_known = any(str(field).startswith(("zip", "address")) for field in known)
+    return [
+        Fault(place if fault.field == "zip" else fault.field, fault.code, fault.message)
+        for fault in found
+        if not (fault.field == "zip" and is_place_known)
+    ]
+
+
+def _valid_part(serializer: PricingQuerySerializer) -> dict[str, Any]:
+    """Give the fields that are right, even when others are not."""
+    values: dict[str, Any] = {}
+    for name, field in serializer.fields.items():
+        given = serializer.initial_data.get(name, empty)
+        try:
+            values[name] = field.run_validation(given)
+        except (serializers.ValidationError, serializers.SkipField):
+            continue
+    return values
