@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS objects (
 );
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (kind, parent, seq);
+CREATE INDEX IF NOT EXISTS objects_by_challenge ON objects (json_extract(doc, '$._.challenge'))
+    WHERE kind = 'payment_intent';
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -25,6 +25,16 @@ class Holding:
     at: float = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One more table of a system for the page: its title, column names and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    empty: str = "Nothing yet."
+
+
 class System(Protocol):
     """What a module under `sandbox/` offers to be one of the systems."""
 
@@ -48,4 +58,7 @@ class System(Protocol):
         """Return all that is held, by kind."""
 
     def holdings(self) -> Sequence[Holding]:
-        """Return what the page shows, newest first."""
+        """Return what the page shows per booking, newest first."""
+
+    def panels(self) -> Sequence[Panel]:
+        """Return further tables for the page."""

@@ -7,7 +7,7 @@ import json
 from sandbox.config import Config
 from sandbox.postmark import api, reading
 from sandbox.store import Store
-from sandbox.systems import Holding
+from sandbox.systems import Holding, Panel
 from sandbox.wire import Json, Route
 
 
@@ -57,3 +57,11 @@ class Postmark:
             )
             for mail in self._store.select(kind="mail", tail="ORDER BY seq DESC LIMIT 300")
         ]
+
+    def panels(self) -> list[Panel]:
+        """Return the addresses that count as dead, when there are any."""
+        dead = self._store.knob("mail.inactive", [])
+        if not dead:
+            return []
+        rows = [(address,) for address in dead]
+        return [Panel(title="Inactive addresses", columns=("Address",), rows=rows)]

@@ -22,7 +22,7 @@ from sandbox.stripe import (
 from sandbox.stripe.api import Api
 from sandbox.stripe.call import Call
 from sandbox.stripe.objects import shown
-from sandbox.systems import Holding
+from sandbox.systems import Holding, Panel
 from sandbox.wire import Json, Route
 
 _MODULES = (intents, charges, refunds, events, payment_methods, customers, disputes)
@@ -148,6 +148,37 @@ class Stripe:
                 )
             )
         return result
+
+    def panels(self) -> list[Panel]:
+        """Return the newest webhook deliveries and the endpoints."""
+        deliveries = self._store.rows(
+            "SELECT d.*, json_extract(o.doc, '$.type') AS type FROM deliveries d "
+            "JOIN objects o ON o.id = d.event ORDER BY d.id DESC LIMIT 60"
+        )
+        endpoints = self._store.select(kind="webhook_endpoint")
+        return [
+            Panel(
+                title="Webhook deliveries",
+                columns=("Event", "Type", "State", "Attempts", "Last answer"),
+                rows=[
+                    (
+                        row["event"],
+                        row["type"],
+                        row["state"],
+                        str(row["attempts"]),
+                        row["last_error"] or str(row["last_status"] or ""),
+                    )
+                    for row in deliveries
+                ],
+                empty="No event has been queued for an endpoint yet.",
+            ),
+            Panel(
+                title="Webhook endpoints",
+                columns=("Endpoint", "Address", "Events"),
+                rows=[(e["id"], e["url"], ", ".join(e["enabled_events"])) for e in endpoints],
+                empty="None: events are kept, but nobody is told.",
+            ),
+        ]
 
 
 def _cents(doc: Json) -> str:

@@ -230,6 +230,8 @@ def confirm_intent(call: Call) -> Json | ApiError:
 
 def _confirm(call: Call, intent: Json, method: Json) -> Json | ApiError:
     params = call.params
+    if params.get("return_url") and not params["return_url"].startswith(("http://", "https://")):
+        raise invalid("Not a valid URL", param="return_url", code="url_invalid")
     automatic = intent["automatic_payment_methods"] or {}
     needs_url = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
     by_browser = call.publishable or bool(params.get("use_stripe_sdk"))
