@@ -7,6 +7,7 @@ from hmnp.api import urlpatterns as api_urls
 
 urlpatterns = [
     path("api/v2/", include(api_urls)),
+    path("", include("hmnp.core.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +17,16 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 def current_request_id() -> str:
     """Give the id of the request (or job) being worked on, or an empty text."""
     return _current.get()
+
+
+@contextmanager
+def working_on(request_id: str) -> Iterator[None]:
+    """Log and record what the block does under the request that asked for it."""
+    token = _current.set(request_id)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class RequestIdMiddleware:

@@ -1,0 +1,89 @@
+"""One attempt at one outbox job: claim it, let its connector do it, write what came of it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from uuid import UUID
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from bookings import timeline
+from bookings.models import Booking
+from bookings.states import TimelineAction
+from hmnp.core import transactions
+from hmnp.core.context import Actor, ActorType
+from hmnp.core.request_id import working_on
+from integrations import outbox
+from integrations.connectors import CONNECTORS
+from integrations.errors import ConnectorError, NoLongerWanted
+from integrations.models import OutboxJob
+from integrations.receipts import Receipt
+from integrations.states import Destination, JobKind
+
+logger = logging.getLogger(__name__)
+
+
+def attempt(*, job_id: UUID) -> None:
+    """Do a due job once; a job that is not due, or is being done, is left alone.
+
+    The connector runs with no transaction open. Whatever it raises ends in the job's row.
+    """
+    job = outbox.claim(job_id=job_id)
+    if job is None:
+        return
+    with working_on(job.request_id):
+        try:
+            receipt = CONNECTORS[Destination(job.destination)](job, transactions.database_now())
+        except NoLongerWanted as refusal:
+            outbox.supersede(job=job, reason=refusal.reason)
+        except ConnectorError as error:
+            _log(job, error.reason)
+            outbox.fail(
+                job=job,
+                reason=error.reason,
+                permanent=error.permanent,
+                is_outcome_unknown=error.is_outcome_unknown,
+            )
+        except (Exception, SoftTimeLimitExceeded) as error:
+            # A mistake of ours, or no time left. Its text may name people, where it broke does not.
+            _log(job, where(error))
+            outbox.fail(job=job, reason=where(error), permanent=False, is_outcome_unknown=True)
+        else:
+            outbox.succeed(
+                job=job,
+                external_id=receipt.external_id,
+                alongside=lambda: _tell_timeline(job, receipt),
+            )
+
+
+def where(error: BaseException) -> str:
+    """Give an error's type and the line it came from, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _tell_timeline(job: OutboxJob, receipt: Receipt) -> None:
+    is_message = job.kind == JobKind.MESSAGE
+    timeline.record(
+        booking=Booking.objects.only("id").get(pk=job.booking_id),
+        action=TimelineAction.MESSAGE_SENT if is_message else TimelineAction.INTEGRATION_SYNCED,
+        actor=Actor(type=ActorType.SYSTEM, request_id=job.request_id),
+        now=transactions.database_now(),
+        metadata=receipt.note,
+    )
+
+
+def _log(job: OutboxJob, reason: str) -> None:
+    logger.warning(
+        "outbox attempt %d failed: %s",
+        job.attempts,
+        reason,
+        extra={
+            "job_id": str(job.pk),
+            "booking_id": str(job.booking_id),
+            "provider": job.destination,
+            "event": job.message_kind,
+        },
+    )

@@ -1,0 +1,158 @@
+"""From a booking to the words of a mail; the words themselves are in `templates/mail/`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from bookings import ics, wording
+from bookings.links import manage_url
+from bookings.models import Booking
+from bookings.policy import BY_US, Policy
+from bookings.states import BookingStatus
+from hmnp.core import pages
+from hmnp.core.money import show
+from integrations.mail.client import Attachment, OutgoingMail
+from integrations.models import OutboxJob
+from integrations.states import MessageKind
+from payments.models import Refund
+from services.pricing import LineType, Pricing
+
+_SUBJECTS = {
+    MessageKind.CONFIRMATION: "You are booked: {short_when} ({reference})",
+    MessageKind.RESCHEDULED: "Your appointment has moved: {short_when} ({reference})",
+    MessageKind.CANCELLED: "{heading} ({reference})",
+    MessageKind.PAYMENT_FAILED: "Your payment did not go through ({reference})",
+    MessageKind.REFUNDED: "We have sent {refund} back ({reference})",
+    MessageKind.ADDRESS_CHANGED: "The address for your booking was changed ({reference})",
+    MessageKind.FIND_LINK: "The link to your booking ({reference})",
+}
+_WITH_CALENDAR_FILE = (
+    MessageKind.CONFIRMATION,
+    MessageKind.RESCHEDULED,
+    MessageKind.CANCELLED,
+)
+
+
+def compose(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: datetime) -> OutgoingMail:
+    """Write the mail of one message job from the booking as it is `now`."""
+    # A booking that never stood is in nobody's calendar.
+    has_file = kind in _WITH_CALENDAR_FILE and booking.confirmed_at is not None
+    facts = {
+        **_facts(kind, booking),
+        **_own_facts(kind, booking, job),
+        "has_calendar_file": has_file,
+    }
+    facts["subject"] = _SUBJECTS[kind].format(**facts)
+    return OutgoingMail(
+        to=job.recipient,
+        subject=facts["subject"],
+        text=_tidy(render_to_string(f"mail/{kind.value}.txt", facts)),
+        html=render_to_string(f"mail/{kind.value}.html", facts),
+        tag=kind.value,
+        # The job's id is our idempotency key: the mail service is asked for it after a lost answer.
+        metadata={
+            "booking_id": str(booking.pk),
+            "reference": booking.reference,
+            "message": kind.value,
+            "job_id": str(job.pk),
+        },
+        attachments=(_calendar_file(booking, now),) if has_file else (),
+    )
+
+
+def _facts(kind: MessageKind, booking: Booking) -> dict[str, Any]:
+    lines = Pricing.from_snapshot(booking.pricing).lines
+    is_standing = booking.status not in (BookingStatus.CANCELLED, BookingStatus.EXPIRED)
+    start = booking.starts_at.astimezone(booking.zone)
+    facts = {
+        "company": settings.COMPANY,
+        "public_base_url": settings.PUBLIC_BASE_URL,
+        "booking": booking,
+        "reference": booking.reference,
+        "service_name": booking.service.name,
+        "when": wording.when(booking),
+        "short_when": f"{pages.long_day(start.date())}, {pages.clock(start, zone=booking.zone)}",
+        "place": wording.place(booking),
+        "notary_name": booking.notary.name if booking.notary and is_standing else "",
+        "next_steps": wording.next_steps(booking),
+        "have_ready": wording.what_to_have_ready(booking),
+        "balance_sentence": wording.balance_sentence(booking),
+        "statutory_lines": [line for line in lines if line.type is LineType.STATUTORY],
+        "other_lines": [line for line in lines if line.type is not LineType.STATUTORY],
+    }
+    if kind is not MessageKind.ADDRESS_CHANGED:
+        # The former address must not get a way in.
+        facts["manage_url"] = manage_url(booking=booking)
+    return facts
+
+
+def _own_facts(kind: MessageKind, booking: Booking, job: OutboxJob) -> dict[str, Any]:
+    match kind:
+        case MessageKind.CANCELLED:
+            return _cancellation(booking)
+        case MessageKind.REFUNDED:
+            cents = Refund.objects.values_list("amount_cents", flat=True).get(pk=job.occurrence_id)
+            return {"refund_cents": cents, "refund": show(cents)}
+        case MessageKind.PAYMENT_FAILED:
+            return _another_try(booking)
+        case _:
+            return {}
+
+
+def _cancellation(booking: Booking) -> dict[str, Any]:
+    is_ours = booking.cancel_tier == BY_US
+    if booking.amount_paid_cents == 0:
+        sentence = "You had not paid anything, so nothing is kept and nothing has to come back."
+    elif booking.cancel_refund_cents:
+        sentence = (
+            f"{show(booking.cancel_refund_cents)} goes back to the card you paid with. "
+            "Your bank may take 5 to 10 days to show it; we write again once it is sent."
+        )
+    else:
+        sentence = "By the cancellation terms you agreed to, nothing comes back."
+    return {
+        "heading": "We had to cancel your booking" if is_ours else "Your booking is cancelled",
+        "tier_label": _tier_label(booking),
+        "money_sentence": sentence,
+    }
+
+
+def _tier_label(booking: Booking) -> str:
+    try:
+        return Policy.from_snapshot(booking.policy).tier(booking.cancel_tier).label
+    except LookupError:  # we cancelled, or nothing was owed: no tier of the service's
+        return ""
+
+
+def _another_try(booking: Booking) -> dict[str, Any]:
+    if booking.status != BookingStatus.PENDING_PAYMENT:
+        return {
+            "deadline_sentence": "Your appointment stands; " + wording.balance_sentence(booking),
+            "retry_label": "Pay by card",
+        }
+    sentence = "You can try again with the same card or another one."
+    if booking.expires_at is not None:
+        until = pages.clock(booking.expires_at, zone=booking.zone)
+        zone = pages.zone_name(booking.expires_at, zone=booking.zone)
+        sentence = f"We keep your time until {until} {zone}. {sentence}"
+    return {"deadline_sentence": sentence, "retry_label": f"Pay {show(booking.amount_due_cents)}"}
+
+
+def _calendar_file(booking: Booking, now: datetime) -> Attachment:
+    method = ics.method_of(booking=booking)
+    return Attachment(
+        filename=ics.FILENAME,
+        content=ics.calendar_file(booking=booking, now=now),
+        content_type=f"text/calendar; charset=utf-8; method={method.value}",
+    )
+
+
+def _tidy(text: str) -> str:
+    """Take out the spaces and empty lines that template tags leave behind."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"

@@ -1,0 +1,57 @@
+"""Whether a message is still true and wanted at the moment it would be sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bookings.models import Booking
+from bookings.states import BookingStatus
+from integrations.errors import NoLongerWanted
+from integrations.models import OutboxJob
+from integrations.states import JobKind, MessageKind
+from payments.models import Refund
+from payments.states import RefundState
+
+_STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
+
+
+def check_wanted(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: datetime) -> None:
+    """Let a message pass, or raise `NoLongerWanted` saying why it must not be sent any more."""
+    is_to_customer = job.recipient == booking.customer_email
+    if kind is MessageKind.ADDRESS_CHANGED:
+        _refuse(is_to_customer, "the address is the customer's again")
+        return
+    # Mail about an appointment goes to nobody but its present customer.
+    _refuse(not is_to_customer, "the customer has another address now")
+    match kind:
+        case MessageKind.CONFIRMATION:
+            _refuse(booking.status not in _STANDING, f"the booking is {booking.status}")
+            _refuse(booking.ends_at <= now, "the appointment is over")
+        case MessageKind.RESCHEDULED:
+            _refuse(booking.status not in _STANDING, f"the booking is {booking.status}")
+            _refuse(booking.ends_at <= now, "the appointment is over")
+            _refuse(_has_newer(job), "it was moved again")
+        case MessageKind.CANCELLED:
+            _refuse(booking.status != BookingStatus.CANCELLED, f"the booking is {booking.status}")
+        case MessageKind.PAYMENT_FAILED:
+            nothing_due = booking.amount_due_cents == 0 and booking.balance_due_cents == 0
+            _refuse(nothing_due, "nothing is due")
+        case MessageKind.REFUNDED:
+            sent = Refund.objects.filter(pk=job.occurrence_id, status=RefundState.SUCCEEDED)
+            _refuse(not sent.exists(), "the refund did not go through after all")
+        case MessageKind.FIND_LINK:
+            pass
+
+
+def _has_newer(job: OutboxJob) -> bool:
+    return OutboxJob.objects.filter(
+        kind=JobKind.MESSAGE.value,
+        booking_id=job.booking_id,
+        message_kind=job.message_kind,
+        version__gt=job.version,
+    ).exists()
+
+
+def _refuse(condition: bool, reason: str) -> None:
+    if condition:
+        raise NoLongerWanted(reason)

@@ -1,0 +1,7 @@
+"""The tables of the integrations app."""
+
+from integrations.models.external_ref import ExternalRef
+from integrations.models.inbox import InboxEvent
+from integrations.models.outbox import OutboxJob
+
+__all__ = ["ExternalRef", "InboxEvent", "OutboxJob"]

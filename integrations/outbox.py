@@ -1,0 +1,337 @@
+"""The life of an outbox job: written with its fact, claimed, finished; only this writes its table.
+
+All times are the database's, so that no host's clock decides who holds a lease. Nothing here
+touches the network but the doorbell, which rings after the commit and may be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from celery import current_app
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from hmnp.core import transactions
+from hmnp.core.request_id import current_request_id
+from integrations.models import OutboxJob
+from integrations.states import Destination, JobKind, JobState, MessageKind
+
+logger = logging.getLogger(__name__)
+
+# A killed worker's job is due again after its lease and rung within one sweep: under a minute.
+# The task's own hard limit is shorter, so no living worker outlasts its lease.
+LEASE = timedelta(seconds=50)
+TASK_SOFT_LIMIT_SECONDS = 30
+TASK_HARD_LIMIT_SECONDS = 40
+RING_AGAIN = timedelta(seconds=10)
+_FIRST_DELAY_SECONDS = 5
+_LONGEST_DELAY_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How hard to try before a person is called."""
+
+    max_attempts: int
+    give_up_after: timedelta
+
+
+# With the back-off below: a dozen tries in the first six hours, then hourly for three days.
+MESSAGE_POLICY = Policy(max_attempts=90, give_up_after=timedelta(hours=72))
+
+
+class _LeaseLost(Exception):
+    """Another worker has claimed the job since; what was about to be written must not be."""
+
+
+def enqueue_message(
+    *,
+    destination: Destination,
+    booking_id: UUID,
+    version: int,
+    message_kind: MessageKind,
+    recipient: str,
+    occurrence_id: str = "",
+    policy: Policy = MESSAGE_POLICY,
+) -> None:
+    """Write a message job in the caller's transaction; a twin that exists already is kept."""
+    _insert(
+        OutboxJob(
+            kind=JobKind.MESSAGE.value,
+            destination=destination.value,
+            booking_id=booking_id,
+            version=version,
+            message_kind=message_kind.value,
+            recipient=recipient,
+            occurrence_id=occurrence_id,
+        ),
+        policy=policy,
+    )
+
+
+def enqueue_sync(
+    *, destination: Destination, booking_id: UUID, version: int, policy: Policy
+) -> None:
+    """Write a sync job in the caller's transaction; older ones that are not running are over."""
+    OutboxJob.objects.filter(
+        kind=JobKind.SYNC.value,
+        booking_id=booking_id,
+        destination=destination.value,
+        version__lt=version,
+        state__in=[JobState.READY.value, JobState.DEAD.value],
+    ).update(
+        state=JobState.SUPERSEDED.value, finished_at=Now(), last_error="a newer version exists"
+    )
+    _insert(
+        OutboxJob(
+            kind=JobKind.SYNC.value,
+            destination=destination.value,
+            booking_id=booking_id,
+            version=version,
+        ),
+        policy=policy,
+    )
+
+
+def _insert(job: OutboxJob, *, policy: Policy) -> None:
+    job.id = uuid.uuid4()
+    job.max_attempts = policy.max_attempts
+    # Expressions, not values: the database's clock fills them in.
+    job.run_at = job.created_at = job.rung_at = Now()  # type: ignore[assignment] -- see above
+    job.give_up_at = Now() + policy.give_up_after  # type: ignore[assignment] -- see above
+    job.request_id = current_request_id()[:64]
+    OutboxJob.objects.bulk_create([job], ignore_conflicts=True)
+    transaction.on_commit(partial(ring, job_id=job.id), robust=True)
+
+
+def ring(*, job_id: UUID) -> None:
+    """Tell the workers that a job is due. Raises what the broker raises; the row stays due."""
+    current_app.send_task("integrations.run_job", args=[str(job_id)])
+
+
+def claim(*, job_id: UUID) -> OutboxJob | None:
+    """Take a due job for one attempt under a lease, or give None when it is not there to be taken.
+
+    A sync job waits while an older one of its booking and destination is being done, and is over
+    when a newer one exists.
+    """
+    return transactions.run(partial(_claim, job_id))
+
+
+def _claim(job_id: UUID) -> OutboxJob | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH due AS (
+                SELECT id, state FROM integrations_outboxjob AS job
+                WHERE id = %s
+                  AND ((state = 'READY' AND run_at <= clock_timestamp())
+                       OR (state = 'RUNNING' AND lease_until < clock_timestamp()))
+                  AND NOT EXISTS (
+                      SELECT 1 FROM integrations_outboxjob AS older
+                      WHERE job.kind = 'SYNC' AND older.kind = 'SYNC'
+                        AND older.booking_id = job.booking_id
+                        AND older.destination = job.destination
+                        AND older.version < job.version
+                        AND older.state = 'RUNNING' AND older.lease_until >= clock_timestamp())
+                FOR UPDATE SKIP LOCKED
+            )
+            UPDATE integrations_outboxjob AS job
+            SET state = 'RUNNING', attempts = attempts + 1, token = gen_random_uuid(),
+                lease_until = clock_timestamp() + %s, rung_at = NULL,
+                -- Found running: its worker was lost, and nobody knows how far it came.
+                unknown_outcomes = unknown_outcomes + (due.state = 'RUNNING')::int
+            FROM due WHERE job.id = due.id
+            """,
+            [job_id, LEASE],
+        )
+        if cursor.rowcount == 0:
+            return None
+    job = OutboxJob.objects.get(pk=job_id)
+    if job.kind == JobKind.SYNC and _has_newer(job):
+        _end(job, JobState.SUPERSEDED, "a newer version exists")
+        return None
+    if job.attempts > job.max_attempts:
+        _end(job, JobState.DEAD, "its worker was lost at the last attempt")
+        _report_death(job)
+        return None
+    return job
+
+
+def _has_newer(job: OutboxJob) -> bool:
+    return OutboxJob.objects.filter(
+        kind=JobKind.SYNC.value,
+        booking_id=job.booking_id,
+        destination=job.destination,
+        version__gt=job.version,
+    ).exists()
+
+
+def succeed(
+    *, job: OutboxJob, external_id: str = "", alongside: Callable[[], None] | None = None
+) -> bool:
+    """End a claimed job as done, with the rows `alongside` writes in the same transaction.
+
+    Gives False, and writes nothing, when the lease was lost: the job is another worker's now.
+    """
+
+    def work() -> None:
+        # The booking's rows come before the outbox in the lock order.
+        if alongside is not None:
+            alongside()
+        if not _end(job, JobState.SUCCEEDED, "", external_id=external_id):
+            raise _LeaseLost
+
+    try:
+        transactions.run(work)
+    except _LeaseLost:
+        return _say_lost(job)
+    _ring_waiting(job)
+    return True
+
+
+def supersede(*, job: OutboxJob, reason: str) -> bool:
+    """End a claimed job as no longer wanted. Gives False when the lease was lost."""
+    if not _end(job, JobState.SUPERSEDED, reason):
+        return _say_lost(job)
+    _ring_waiting(job)
+    return True
+
+
+def fail(*, job: OutboxJob, reason: str, permanent: bool, is_outcome_unknown: bool) -> bool:
+    """Put a claimed job back for a later attempt, or end it as dead. False: the lease was lost."""
+    delay = retry_delay(attempts=job.attempts)
+    is_last = permanent or job.attempts >= job.max_attempts
+    if not is_last and transactions.database_now() + delay < job.give_up_at:
+        updated = _mine(job).update(
+            state=JobState.READY.value,
+            run_at=Now() + delay,
+            lease_until=None,
+            rung_at=None,
+            last_error=reason[:500],
+            unknown_outcomes=F("unknown_outcomes") + int(is_outcome_unknown),
+        )
+        if not updated:
+            return _say_lost(job)
+        _ring_waiting(job)
+        return True
+    if not _end(job, JobState.DEAD, reason):
+        return _say_lost(job)
+    _report_death(job)
+    _ring_waiting(job)
+    return True
+
+
+def replay(*, job_id: UUID) -> bool:
+    """Start a dead job anew, with all its attempts. Gives False when it is not dead (any more)."""
+
+    def work() -> bool:
+        job = OutboxJob.objects.select_for_update().filter(pk=job_id).first()
+        if job is None or job.state != JobState.DEAD or (job.kind == "SYNC" and _has_newer(job)):
+            return False
+        OutboxJob.objects.filter(pk=job_id).update(
+            state=JobState.READY.value,
+            run_at=Now(),
+            rung_at=Now(),
+            attempts=0,
+            give_up_at=Now() + MESSAGE_POLICY.give_up_after,
+            lease_until=None,
+            finished_at=None,
+        )
+        transaction.on_commit(partial(ring, job_id=job_id), robust=True)
+        return True
+
+    return transactions.run(work)
+
+
+def take_unanswered(*, limit: int = 200) -> list[UUID]:
+    """Give due jobs whose bell nobody answered, oldest first, and note that it rings again."""
+
+    def work() -> list[UUID]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH unanswered AS (
+                    SELECT id FROM integrations_outboxjob
+                    WHERE ((state = 'READY' AND run_at <= clock_timestamp())
+                           OR (state = 'RUNNING' AND lease_until < clock_timestamp()))
+                      AND (rung_at IS NULL OR rung_at < clock_timestamp() - %s)
+                    ORDER BY run_at LIMIT %s
+                    FOR UPDATE SKIP LOCKED
+                )
+                UPDATE integrations_outboxjob AS job SET rung_at = clock_timestamp()
+                FROM unanswered WHERE job.id = unanswered.id
+                RETURNING job.id, job.run_at
+                """,
+                [RING_AGAIN, limit],
+            )
+            rows = cursor.fetchall()
+        return [job_id for job_id, _ in sorted(rows, key=lambda row: row[1])]
+
+    return transactions.run(work)
+
+
+def retry_delay(*, attempts: int) -> timedelta:
+    """Give how long to wait after the `attempts`th attempt failed: doubling, jittered, capped."""
+    # The exponent is capped too: 2**90 seconds is no time at all.
+    seconds = min(_FIRST_DELAY_SECONDS * 2 ** min(attempts - 1, 16), _LONGEST_DELAY_SECONDS)
+    jitter = random.uniform(0.8, 1.0)  # noqa: S311 -- spreads retries, hides nothing
+    return timedelta(seconds=seconds * jitter)
+
+
+def _mine(job: OutboxJob) -> QuerySet[OutboxJob]:
+    return OutboxJob.objects.filter(pk=job.pk, state=JobState.RUNNING.value, token=job.token)
+
+
+def _end(job: OutboxJob, state: JobState, reason: str, *, external_id: str = "") -> bool:
+    return bool(
+        _mine(job).update(
+            state=state.value,
+            finished_at=Now(),
+            lease_until=None,
+            last_error=reason[:500],
+            external_id=external_id[:255],
+        )
+    )
+
+
+def _ring_waiting(job: OutboxJob) -> None:
+    """Ring for the newer sync job that had to wait for this one."""
+    if job.kind != JobKind.SYNC:
+        return
+    waiting = OutboxJob.objects.filter(
+        kind=JobKind.SYNC.value,
+        booking_id=job.booking_id,
+        destination=job.destination,
+        version__gt=job.version,
+        state=JobState.READY.value,
+    )
+    for job_id in waiting.values_list("pk", flat=True):
+        transaction.on_commit(partial(ring, job_id=job_id), robust=True)
+
+
+def _extra(job: OutboxJob) -> dict[str, str]:
+    return {
+        "job_id": str(job.pk),
+        "booking_id": str(job.booking_id),
+        "provider": job.destination,
+        "event": job.message_kind,
+    }
+
+
+def _report_death(job: OutboxJob) -> None:
+    logger.error("outbox job is dead: a person must look at it", extra=_extra(job))
+
+
+def _say_lost(job: OutboxJob) -> bool:
+    logger.warning("outbox job was taken over by another worker", extra=_extra(job))
+    return False

@@ -1,0 +1,56 @@
+"""The states of an outbox job and of a webhook event, and who is outside. No Django."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """A sync job brings an outside system to the booking's state; a message is told once."""
+
+    SYNC = "SYNC"
+    MESSAGE = "MESSAGE"
+
+
+class Destination(StrEnum):
+    MAIL = "mail"
+
+
+class MessageKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    PAYMENT_FAILED = "payment_failed"
+    CANCELLED = "cancelled"
+    RESCHEDULED = "rescheduled"
+    REFUNDED = "refunded"
+    ADDRESS_CHANGED = "address_changed"
+    FIND_LINK = "find_link"
+
+
+class JobState(StrEnum):
+    READY = "READY"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    SUPERSEDED = "SUPERSEDED"
+    DEAD = "DEAD"
+
+
+class Provider(StrEnum):
+    STRIPE = "stripe"
+    GHL = "ghl"
+    PROOF = "proof"
+
+
+class InboxState(StrEnum):
+    """What became of a verified event.
+
+    PARKED: about something we do not know yet; tried again. IGNORED: a kind nothing here depends
+    on. UNHANDLED: kept until a connector acts on its provider; that connector's migration sets
+    these back to RECEIVED.
+    """
+
+    RECEIVED = "RECEIVED"
+    DONE = "DONE"
+    PARKED = "PARKED"
+    IGNORED = "IGNORED"
+    UNHANDLED = "UNHANDLED"
+    DEAD = "DEAD"

@@ -1,0 +1,47 @@
+"""What Celery runs: bells and sweeps. Arguments are ids only; due times live in the rows."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from integrations import delivery, inbox, outbox, processing
+
+
+@shared_task(
+    name="integrations.run_job",
+    soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
+    time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
+)
+def run_job(job_id: str) -> None:
+    """Answer an outbox job's bell."""
+    delivery.attempt(job_id=UUID(job_id))
+
+
+@shared_task(name="integrations.sweep_outbox")
+def sweep_outbox() -> int:
+    """Ring for due jobs whose bell was lost or whose worker died; give how many."""
+    job_ids = outbox.take_unanswered()
+    for job_id in job_ids:
+        outbox.ring(job_id=job_id)
+    return len(job_ids)
+
+
+@shared_task(
+    name="integrations.process_event",
+    soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
+    time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
+)
+def process_event(inbox_id: str) -> None:
+    """Act on one stored webhook event."""
+    processing.process(inbox_id=UUID(inbox_id))
+
+
+@shared_task(name="integrations.sweep_inbox")
+def sweep_inbox() -> int:
+    """Ring for due webhook events: missed bells, parked ones, dead workers; give how many."""
+    inbox_ids = inbox.due()
+    for inbox_id in inbox_ids:
+        inbox.ring(inbox_id=inbox_id)
+    return len(inbox_ids)

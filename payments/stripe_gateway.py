@@ -1,0 +1,379 @@
+"""Stripe, and the only file that imports its library: plain frozen values cross this border.
+
+The library's API version is the pinned one. A client secret is never logged nor stored.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import stripe
+from django.conf import settings
+
+from hmnp.core.errors import InvalidSignature
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+# Connect and read, in seconds; the library's own default is 80.
+TIMEOUT = (3.05, 15)
+TOLERANCE_SECONDS = 300
+# Clocks differ; an intent may seem older at Stripe than our row says.
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+class IntentStatus(StrEnum):
+    REQUIRES_PAYMENT_METHOD = "requires_payment_method"
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+    REQUIRES_ACTION = "requires_action"
+    REQUIRES_CAPTURE = "requires_capture"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A PaymentIntent as Stripe has it now; cents.
+
+    `decline_code` and `attempt_id` tell of the last attempt when it was declined, else "".
+    """
+
+    id: str
+    status: IntentStatus
+    amount_cents: int
+    amount_received_cents: int
+    currency: str
+    client_secret: str = field(repr=False)
+    decline_code: str
+    attempt_id: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ProviderRefund:
+    """A refund as Stripe has it now; cents. `status` is Stripe's own word."""
+
+    id: str
+    intent_id: str
+    status: str
+    amount_cents: int
+    failure_reason: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StripeEvent:
+    """A hint that something happened; what is true is fetched by its id."""
+
+    id: str
+    type: str
+    created_at: datetime
+    object_type: str
+    object_id: str
+    intent_id: str
+    metadata: Mapping[str, str]
+
+
+class GatewayError(Exception):
+    """A call to Stripe did not succeed.
+
+    `permanent`: the same call will never succeed. `is_key_spent`: Stripe will give this same
+    answer for the idempotency key again, so that only another key can succeed.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", permanent: bool = False, is_key_spent: bool = False
+    ) -> None:
+        self.code = code
+        self.permanent = permanent
+        self.is_key_spent = is_key_spent
+        super().__init__(message)
+
+
+class CardDeclined(GatewayError):
+    """The bank said no; `decline_code` says why."""
+
+    def __init__(self, message: str, *, code: str, decline_code: str) -> None:
+        self.decline_code = decline_code
+        super().__init__(message, code=code, permanent=True)
+
+
+class NotConfigured(GatewayError):
+    """No Stripe key is set; nothing was sent."""
+
+
+def create_intent(
+    *, amount_cents: int, currency: str, idempotency_key: str, metadata: Mapping[str, str]
+) -> Intent:
+    """Open an intent, or give again the one this key has opened. Raises `GatewayError`."""
+    return _intent(
+        _call(
+            lambda client: client.v1.payment_intents.create(
+                {
+                    "amount": amount_cents,
+                    "currency": currency.lower(),
+                    # Never: a redirect-based method would leave the page and outlive the claim.
+                    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+                    "metadata": dict(metadata),
+                },
+                {"idempotency_key": idempotency_key},
+            )
+        )
+    )
+
+
+def retrieve_intent(*, intent_id: str) -> Intent:
+    """Fetch an intent. Raises `GatewayError`."""
+    return _intent(_call(lambda client: client.v1.payment_intents.retrieve(intent_id)))
+
+
+def find_intent(*, payment_id: UUID, since: datetime) -> Intent | None:
+    """Look for a payment's intent by its metadata, when no key can bring it back.
+
+    By listing, not searching: Stripe's search lags behind by up to a minute. Raises `GatewayError`.
+    """
+    first = int((since - _CLOCK_SLACK).timestamp())
+
+    def look(client: stripe.StripeClient) -> Any:
+        page = client.v1.payment_intents.list({"created": {"gte": first}, "limit": 100})
+        for found in page.auto_paging_iter():
+            if found.to_dict().get("metadata", {}).get("payment_id") == str(payment_id):
+                return found
+        return None
+
+    found = _call(look)
+    return None if found is None else _intent(found)
+
+
+def cancel_intent(*, intent_id: str) -> Intent:
+    """Cancel an intent if Stripe still lets us, and give it as it is then.
+
+    Its status tells what came of it: canceled; succeeded or processing, when it was too late.
+    Raises `GatewayError`.
+    """
+    try:
+        return _intent(
+            _call(
+                lambda client: client.v1.payment_intents.cancel(
+                    intent_id, {"cancellation_reason": "abandoned"}
+                )
+            )
+        )
+    except GatewayError as error:
+        if error.code != "payment_intent_unexpected_state":
+            raise
+    return retrieve_intent(intent_id=intent_id)
+
+
+def describe_intent(*, intent_id: str, metadata: Mapping[str, str]) -> None:
+    """Add to an intent's metadata, for people who read it at Stripe. Raises `GatewayError`."""
+    _call(lambda client: client.v1.payment_intents.update(intent_id, {"metadata": dict(metadata)}))
+
+
+def create_refund(
+    *, intent_id: str, amount_cents: int, idempotency_key: str, metadata: Mapping[str, str]
+) -> ProviderRefund:
+    """Pay back, or give again the refund this key has made. Raises `GatewayError`."""
+    return _refund(
+        _call(
+            lambda client: client.v1.refunds.create(
+                {
+                    "payment_intent": intent_id,
+                    "amount": amount_cents,
+                    "reason": "requested_by_customer",
+                    "metadata": dict(metadata),
+                },
+                {"idempotency_key": idempotency_key},
+            )
+        )
+    )
+
+
+def retrieve_refund(*, provider_refund_id: str) -> ProviderRefund:
+    """Fetch a refund. Raises `GatewayError`."""
+    return _refund(_call(lambda client: client.v1.refunds.retrieve(provider_refund_id)))
+
+
+def find_refund(*, intent_id: str, refund_id: UUID) -> ProviderRefund | None:
+    """Look for a refund by its metadata, when no key can bring it back. Raises `GatewayError`."""
+
+    def look(client: stripe.StripeClient) -> Any:
+        page = client.v1.refunds.list({"payment_intent": intent_id, "limit": 100})
+        for found in page.auto_paging_iter():
+            if found.to_dict().get("metadata", {}).get("refund_id") == str(refund_id):
+                return found
+        return None
+
+    found = _call(look)
+    return None if found is None else _refund(found)
+
+
+def list_undelivered_events(*, since: datetime) -> list[StripeEvent]:
+    """List the events since then that no webhook of ours has taken. Raises `GatewayError`."""
+
+    def look(client: stripe.StripeClient) -> list[StripeEvent]:
+        page = client.v1.events.list(
+            {"delivery_success": False, "created": {"gte": int(since.timestamp())}, "limit": 100}
+        )
+        return [_event(found.to_dict()) for found in page.auto_paging_iter()]
+
+    return _call(look)
+
+
+def verify_webhook(*, body: bytes, header: str | None) -> StripeEvent:
+    """Give the event in a webhook's raw `body` when one of our secrets signed it just now.
+
+    Raises `InvalidSignature`: missing, wrong, more than 300 s old or ahead, or of the other mode.
+    """
+    secrets = [secret for secret in settings.STRIPE_WEBHOOK_SECRETS if secret.strip()]
+    if not header or not any(_is_signed(body, header, secret) for secret in secrets):
+        raise InvalidSignature
+    # The library refuses only what is too old.
+    if _signed_at(header) > time.time() + TOLERANCE_SECONDS:
+        raise InvalidSignature
+    try:
+        document = json.loads(body)
+        event = _event(document)
+        is_live = bool(document["livemode"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidSignature from None
+    if is_live != _is_live_key(str(settings.STRIPE_API_KEY)):
+        raise InvalidSignature
+    return event
+
+
+def read_event(*, body: bytes) -> StripeEvent:
+    """Read the event in a body that was verified when it was stored."""
+    return _event(json.loads(body))
+
+
+def _is_signed(body: bytes, header: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(body, header, secret, TOLERANCE_SECONDS)
+    except (stripe.SignatureVerificationError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _signed_at(header: str) -> int:
+    for part in header.split(","):
+        name, _, value = part.partition("=")
+        if name == "t":
+            try:
+                return int(value)
+            except ValueError:
+                break
+    raise InvalidSignature
+
+
+def _is_live_key(key: str) -> bool:
+    return "_live_" in key
+
+
+@lru_cache(maxsize=4)
+def _client(key: str, api_base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        # The client's own default is none.
+        max_network_retries=2,
+        base_addresses={"api": api_base},
+        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+    )
+
+
+def _call(work: Callable[[stripe.StripeClient], T]) -> T:
+    """Run one conversation with Stripe; its errors leave here as ours.
+
+    `from None`: the library's errors carry the answer's body, which may hold a client secret.
+    """
+    key = str(settings.STRIPE_API_KEY)
+    if not key:
+        raise NotConfigured("STRIPE_API_KEY is not set: cards cannot be charged.")
+    try:
+        return work(_client(key, str(settings.STRIPE_API_BASE).rstrip("/")))
+    except stripe.StripeError as error:
+        raise _translate(error) from None
+
+
+def _translate(error: stripe.StripeError) -> GatewayError:
+    status = error.http_status or 0
+    body: Any = error.json_body
+    detail: Any = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(detail, dict):
+        detail = {}
+    code = str(error.code or detail.get("code") or "")
+    kind = type(error).__name__
+    message = f"{kind} {status or '-'} {code or '-'} ({error.request_id or 'no request id'})"
+    if isinstance(error, stripe.CardError):
+        decline = str(detail.get("decline_code") or code)
+        return CardDeclined(message, code=code, decline_code=decline)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    is_replayed = headers.get("idempotent-replayed") == "true"
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        # Our key, not this call: it will work once somebody has repaired the key.
+        logger.error("Stripe refuses our API key", extra={"gateway_error": message})
+        return GatewayError(message, code=code)
+    if isinstance(error, stripe.IdempotencyError) and status == 400:
+        return GatewayError(message, code=code, permanent=True, is_key_spent=True)
+    if isinstance(error, stripe.InvalidRequestError) and status in (400, 404):
+        return GatewayError(message, code=code, permanent=True, is_key_spent=is_replayed)
+    return GatewayError(message, code=code, is_key_spent=is_replayed)
+
+
+def _intent(found: Any) -> Intent:
+    facts = cast(dict[str, Any], found.to_dict())
+    error = facts.get("last_payment_error") or {}
+    declined = facts["status"] == IntentStatus.REQUIRES_PAYMENT_METHOD and bool(error)
+    # A failed 3-D Secure makes no charge; its payment method is as good a name.
+    attempt = error.get("charge") or (error.get("payment_method") or {}).get("id")
+    return Intent(
+        id=facts["id"],
+        status=IntentStatus(facts["status"]),
+        amount_cents=facts["amount"],
+        amount_received_cents=facts.get("amount_received") or 0,
+        currency=str(facts["currency"]).upper(),
+        client_secret=facts.get("client_secret") or "",
+        decline_code=str(error.get("decline_code") or error.get("code") or "declined")
+        if declined
+        else "",
+        attempt_id=str(attempt or facts.get("latest_charge") or "") if declined else "",
+        metadata=dict(facts.get("metadata") or {}),
+    )
+
+
+def _refund(found: Any) -> ProviderRefund:
+    facts = cast(dict[str, Any], found.to_dict())
+    return ProviderRefund(
+        id=facts["id"],
+        intent_id=str(facts.get("payment_intent") or ""),
+        status=str(facts["status"]),
+        amount_cents=facts["amount"],
+        failure_reason=str(facts.get("failure_reason") or ""),
+        metadata=dict(facts.get("metadata") or {}),
+    )
+
+
+def _event(document: Mapping[str, Any]) -> StripeEvent:
+    thing = document["data"]["object"]
+    kind = str(thing["object"])
+    intent = thing["id"] if kind == "payment_intent" else thing.get("payment_intent")
+    return StripeEvent(
+        id=str(document["id"]),
+        type=str(document["type"]),
+        created_at=datetime.fromtimestamp(document["created"], tz=UTC),
+        object_type=kind,
+        object_id=str(thing.get("id") or ""),
+        intent_id=intent if isinstance(intent, str) else "",
+        metadata={str(k): str(v) for k, v in (thing.get("metadata") or {}).items()},
+    )
