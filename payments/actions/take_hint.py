@@ -1,0 +1,57 @@
+"""Act on what Stripe says has happened: look it up there, and settle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from payments import stripe_gateway as gateway
+from payments.actions.attend_payment import attend_payment
+from payments.actions.send_refund import record_provider_refund
+from payments.actions.settle_payment import settle_payment
+from payments.queries import payment_of_intent, refund_of_provider
+from payments.stripe_gateway import StripeEvent
+
+
+class HintOutcome(StrEnum):
+    """IGNORED: of no interest to us. UNKNOWN: about something we do not know, perhaps not yet."""
+
+    DONE = "DONE"
+    IGNORED = "IGNORED"
+    UNKNOWN = "UNKNOWN"
+
+
+def take_hint(*, event: StripeEvent, now: datetime) -> HintOutcome:
+    """Settle the payment or refund an event is about; its order and repetition do not matter.
+
+    Raises `GatewayError`, `ServiceUnavailable`; the event is then to be taken again later.
+    """
+    if event.object_type == "payment_intent":
+        return _about_intent(event, now)
+    if event.object_type == "refund":
+        return _about_refund(event, now)
+    return HintOutcome.IGNORED
+
+
+def _about_intent(event: StripeEvent, now: datetime) -> HintOutcome:
+    payment = payment_of_intent(
+        intent_id=event.intent_id, payment_id=event.metadata.get("payment_id", "")
+    )
+    if payment is None:
+        return HintOutcome.UNKNOWN
+    if payment.provider_intent_id is None:
+        # The event overtook the answer that names the intent.
+        attend_payment(payment_id=payment.pk, now=now)
+    settle_payment(payment_id=payment.pk, now=now)
+    return HintOutcome.DONE
+
+
+def _about_refund(event: StripeEvent, now: datetime) -> HintOutcome:
+    refund = refund_of_provider(
+        provider_refund_id=event.object_id, refund_id=event.metadata.get("refund_id", "")
+    )
+    if refund is None:
+        return HintOutcome.UNKNOWN
+    found = gateway.retrieve_refund(provider_refund_id=event.object_id)
+    record_provider_refund(refund_id=refund.pk, found=found, now=now)
+    return HintOutcome.DONE

@@ -1,0 +1,64 @@
+"""Money is read here, never written: every change of it is an action's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from payments.models import Payment, Refund
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """Lists and shows; nothing is added, changed or deleted."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "booking",
+        "kind",
+        "status",
+        "amount_cents",
+        "amount_captured_cents",
+        "amount_refunded_cents",
+        "decline_code",
+        "settled_at",
+    ]
+    list_filter = ["status", "kind"]
+    list_select_related = ["booking"]
+    search_fields = ["provider_intent_id__exact", "booking__reference__exact"]
+    exclude = ["client_secret_hash"]
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    list_display = [
+        "requested_at",
+        "payment",
+        "amount_cents",
+        "reason_key",
+        "status",
+        "attempts",
+        "last_error",
+        "settled_at",
+    ]
+    list_filter = ["status"]
+    list_select_related = ["payment"]
+    search_fields = ["provider_refund_id__exact", "payment__booking__reference__exact"]

@@ -1,0 +1,56 @@
+"""How a payment's row comes to be and changes: compare-and-swap on its version."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from bookings.models import Booking, SlotClaim
+from hmnp.core.transactions import RollBackAndRetry
+from payments.models import Payment
+from payments.states import PaymentKind
+
+
+def add_payment(
+    *,
+    booking: Booking | None,
+    claim: SlotClaim | None,
+    kind: PaymentKind,
+    amount_cents: int,
+    now: datetime,
+) -> Payment:
+    """Ask for an amount in cents; nothing is sent to the provider yet."""
+    payment_id = uuid.uuid4()
+    return Payment.objects.create(
+        id=payment_id,
+        booking=booking,
+        claim=claim,
+        kind=kind.value,
+        amount_cents=amount_cents,
+        idempotency_key=f"pi-{payment_id}",
+        run_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def change(payment: Payment, *, now: datetime, **fields: Any) -> None:
+    """Change a locked payment and raise its version.
+
+    Raises `RollBackAndRetry` when it is not at the version that was read.
+    """
+    changed = Payment.objects.filter(pk=payment.pk, version=payment.version).update(
+        version=payment.version + 1, updated_at=now, **fields
+    )
+    if changed != 1:
+        raise RollBackAndRetry
+    payment.version += 1
+    payment.updated_at = now
+    for name, value in fields.items():
+        setattr(payment, name, value)
+
+
+def kind_of_due(*, due_cents: int, price_cents: int) -> PaymentKind:
+    """Tell whether what is due now is all of the price or a part of it."""
+    return PaymentKind.FULL if due_cents >= price_cents else PaymentKind.DEPOSIT
