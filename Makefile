@@ -7,7 +7,8 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-INSTALLED := $(VENV)/.installed
+# Named after what the lock files say, so that another lock is another stamp.
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
 # How pytest is told what to run: make test TESTS=bookings
 TESTS ?=
 # One lock for every platform; `fewest` keeps it at one version of each package.
@@ -93,8 +94,7 @@ lock: $(INSTALLED) ## lock the dependencies with hashes (UPGRADE=--upgrade takes
 .PHONY: install
 install: $(INSTALLED) ## make the virtual environment and install the locked dependencies
 
-# The stamp is younger than the lock files exactly when what they name is installed.
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Name another: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -104,6 +104,12 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@echo "installing the locked dependencies (a minute or two, once)"
 	$(PY) -m pip install --disable-pip-version-check --no-input --require-hashes \
 		--requirement requirements-dev.txt
-	@$(PY) -c 'import pathlib, sysconfig; \
-		pathlib.Path(sysconfig.get_path("purelib"), "hmnp-checkout.pth").write_text("$(CURDIR)\n")'
+	@$(if $(filter $(CURDIR)/%,$(abspath $(VENV))),$(IMPORTABLE))
+	@rm -f $(VENV)/.installed-*
 	@touch $(INSTALLED)
+
+# Lets a plain `.venv/bin/pytest` import the checkout, from whatever folder it is called.
+define IMPORTABLE
+$(PY) -c 'import pathlib, sysconfig; \
+	pathlib.Path(sysconfig.get_path("purelib"), "hmnp-checkout.pth").write_text("$(CURDIR)\n")'
+endef

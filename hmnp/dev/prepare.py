@@ -1,11 +1,13 @@
 """Bring the database up to date and load what a developer needs, in one start of Django."""
 
+import hashlib
 import io
 import sys
 from pathlib import Path
 
 import django
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -24,9 +26,31 @@ def main(logins: Path) -> None:
     shown = io.StringIO()
     call_command("load_demo", stdout=shown)
     logins.write_text(shown.getvalue(), "utf-8")
-    if "Manifest" in settings.STORAGES["staticfiles"]["BACKEND"]:
-        _say("collecting static files")
-        call_command("collectstatic", interactive=False, verbosity=0)
+    _collect_static_files()
+
+
+def _collect_static_files() -> None:
+    """Collect them where their hashes are needed, unless none has changed since the last time."""
+    if "Manifest" not in settings.STORAGES["staticfiles"]["BACKEND"]:
+        return
+    root = Path(settings.STATIC_ROOT)
+    stamp = root / ".collected"
+    fingerprint = _fingerprint_of_static_files()
+    if stamp.exists() and stamp.read_text("ascii") == fingerprint:
+        return
+    _say("collecting static files")
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(fingerprint, "ascii")
+
+
+def _fingerprint_of_static_files() -> str:
+    """Hash the names, sizes and times of every file that would be collected."""
+    found = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in sorted(finder.list(None), key=lambda pair: pair[0]):
+            details = Path(storage.path(path)).stat()
+            found.update(f"{path} {details.st_size} {details.st_mtime_ns}\n".encode())
+    return found.hexdigest()
 
 
 def _say(text: str) -> None:

@@ -97,8 +97,10 @@ def test_a_killed_user_leaves_servers_that_the_next_one_adopts(state: Path) -> N
 
 def test_it_starts_again_after_its_servers_were_killed(state: Path) -> None:
     lease = acquire(state=state)
-    for pid in lease.process_groups():
-        os.kill(pid, signal.SIGKILL)
+    servers = [psutil.Process(pid) for pid in lease.process_groups()]
+    for server in servers:
+        server.kill()
+    psutil.wait_procs(servers, timeout=20)
     again = acquire(state=state)
     assert _setting(again.database_url, "fsync") == "on"
     assert redis.Redis.from_url(again.redis_url).ping()
