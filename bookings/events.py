@@ -21,10 +21,14 @@ class BookingEvent(Event):
 
 @dataclass(frozen=True)
 class BookingCreated(BookingEvent):
-    """A booking exists; `due_cents` must be paid before it is confirmed (0: nothing)."""
+    """A booking exists; `due_cents` must be paid before it is confirmed (0: nothing).
+
+    `payment_intent_id` is the intent the caller says was opened on the hold, if any.
+    """
 
     claim_id: UUID
     due_cents: int
+    payment_intent_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class BookingExpired(BookingEvent):
 
 @dataclass(frozen=True)
 class RefundOwed(BookingEvent):
-    """`amount_cents` of what was paid go back; `reason_key` names the occasion, once per booking."""
+    """`amount_cents` of what was paid go back; `reason_key` names the occasion, once a booking."""
 
     amount_cents: int
     reason_key: str

@@ -22,4 +22,6 @@ def manage_url(*, booking: Booking) -> str:
     token = tokens.derive(
         purpose=tokens.MANAGE, subject_id=booking.id, generation=booking.access_generation
     )
-    return f"{settings.PUBLIC_BASE_URL.rstrip('/')}{manage_path(booking=booking)}?token={token.text}"
+    return (
+        f"{settings.PUBLIC_BASE_URL.rstrip('/')}{manage_path(booking=booking)}?token={token.text}"
+    )

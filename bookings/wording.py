@@ -17,9 +17,7 @@ def is_mobile(booking: Booking) -> bool:
 
 def when(booking: Booking) -> str:
     """Give `Tuesday 1 December 2026, 9:30 am to 10:30 am Central`."""
-    return pages.appointment(
-        booking.starts_at, booking.ends_at, zone=booking.zone, with_year=True
-    )
+    return pages.appointment(booking.starts_at, booking.ends_at, zone=booking.zone, with_year=True)
 
 
 def place(booking: Booking) -> str:

@@ -5,12 +5,20 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
 from integrations.api.webhooks import WebhookViewSet
+from bookings.api.availability import AvailabilityViewSet
+from bookings.api.bookings import BookingViewSet
+from bookings.api.documents import DocumentViewSet
 from services.api.viewsets import ServiceViewSet
 
 router = DefaultRouter(trailing_slash=False)
 router.include_root_view = False
 router.include_format_suffixes = False
 router.register("services", ServiceViewSet, basename="services")
+router.register("availability", AvailabilityViewSet, basename="availability")
+router.register("bookings", BookingViewSet, basename="bookings")
+router.register(
+    r"bookings/(?P<booking_id>[^/.]+)/documents", DocumentViewSet, basename="booking-documents"
+)
 router.register("webhooks", WebhookViewSet, basename="webhooks")
 
 urlpatterns: list[URLPattern | URLResolver] = [

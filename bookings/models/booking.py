@@ -182,9 +182,7 @@ class BookingDocument(models.Model):
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_name = models.CharField(max_length=200)
-    status = models.CharField(
-        max_length=10, choices=DocumentStatus, default=DocumentStatus.STORED
-    )
+    status = models.CharField(max_length=10, choices=DocumentStatus, default=DocumentStatus.STORED)
     uploaded_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -78,9 +78,7 @@ class SlotClaim(models.Model):
             models.UniqueConstraint(
                 fields=["booking"], condition=_LIVE, name="claim_one_live_per_booking"
             ),
-            models.CheckConstraint(
-                name="claim_in_order", condition=Q(starts_at__lt=F("ends_at"))
-            ),
+            models.CheckConstraint(name="claim_in_order", condition=Q(starts_at__lt=F("ends_at"))),
             models.CheckConstraint(
                 name="claim_period_covers_service",
                 condition=Q(
@@ -100,9 +98,7 @@ class SlotClaim(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["notary", "starts_at"], condition=_LIVE, name="claim_notary_live"
-            ),
+            models.Index(fields=["notary", "starts_at"], condition=_LIVE, name="claim_notary_live"),
             models.Index(fields=["starts_at"], condition=_LIVE, name="claim_starts_live"),
             models.Index(
                 fields=["expires_at"],

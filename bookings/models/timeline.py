@@ -17,7 +17,7 @@ class TimelineEvent(models.Model):
     action = models.CharField(max_length=20, choices=[(a.value, a.value) for a in TimelineAction])
     actor_type = models.CharField(max_length=10, choices=[(a.value, a.value) for a in ActorType])
     actor_id = models.CharField(max_length=80, blank=True)
-    # {field: [before, after]}
+    # By field name, a pair of before and after.
     changes = models.JSONField(default=dict)
     metadata = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)

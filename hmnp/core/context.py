@@ -16,7 +16,7 @@ class ActorType(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """The acting person or system; `id` is a user's, partner's or provider's own, never an e-mail."""
+    """The acting person or system; `id` is their own here, never an e-mail."""
 
     type: ActorType
     id: str = ""

@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import OperationalError, connection
 
 from hmnp.core import tokens
-from hmnp.core.errors import IdempotencyInProgress, IdempotencyKeyReused
+from hmnp.core.errors import DomainError, IdempotencyInProgress, IdempotencyKeyReused
 from hmnp.core.models import IdempotencyRecord
 from hmnp.core.transactions import LOCK_NOT_AVAILABLE, sqlstate
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def fingerprint(body: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Idempotency:
     """One keyed request: who asked what; `render` makes the answer from the action's result."""
 
@@ -80,6 +82,7 @@ class Idempotency:
     key: str
     fingerprint: str
     render: Callable[[Any], Answer]
+    answer: Answer | None = None
 
     def begin(self) -> None:
         """Insert the record, first of all in the effect's transaction.
@@ -104,13 +107,13 @@ class Idempotency:
             if sqlstate(error) == LOCK_NOT_AVAILABLE:
                 raise IdempotencyInProgress(retry_after=2) from error
             raise
-        if inserted:
-            return
-        self._replay()
+        if not inserted:
+            self.replay()
+            raise IdempotencyInProgress(retry_after=2)
 
-    def finish(self, result: Any) -> Answer:
+    def finish(self, result: Any) -> None:
         """Store the answer made from `result`, last of all in the effect's transaction."""
-        answer = self.render(result)
+        answer = self.answer = self.render(result)
         self._row().update(
             status=answer.status,
             body=answer.body,
@@ -119,17 +122,12 @@ class Idempotency:
                 {**vars(secret), "subject_id": str(secret.subject_id)} for secret in answer.secrets
             ],
         )
-        return answer
 
-    def _row(self) -> Any:
-        return IdempotencyRecord.objects.filter(
-            principal=self.principal, method=self.method, path=self.path, key=self.key
-        )
-
-    def _replay(self) -> None:
+    def replay(self) -> None:
+        """Raise `Replayed` or `IdempotencyKeyReused` if the key was answered before."""
         record = self._row().first()
         if record is None or record.status is None:
-            raise IdempotencyInProgress(retry_after=2)
+            return
         if record.fingerprint != self.fingerprint:
             raise IdempotencyKeyReused
         raise Replayed(
@@ -144,3 +142,24 @@ class Idempotency:
                 replayed=True,
             )
         )
+
+    def _row(self) -> Any:
+        return IdempotencyRecord.objects.filter(
+            principal=self.principal, method=self.method, path=self.path, key=self.key
+        )
+
+
+def once(idempotency: Idempotency | None, work: Callable[[], T]) -> T:
+    """Run `work` unless its key was answered before; a refusal never hides a twin's success.
+
+    The twin may commit between our look and our work, and then the slot it took reads as taken.
+    Raises `Replayed`, `IdempotencyKeyReused` and what `work` raises.
+    """
+    if idempotency is None:
+        return work()
+    idempotency.replay()
+    try:
+        return work()
+    except DomainError:
+        idempotency.replay()
+        raise

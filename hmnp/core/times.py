@@ -1,4 +1,4 @@
-"""Time at the edge: RFC 3339 with an offset in, UTC inside, the business zone for the wall clock."""
+"""Time at the edge: RFC 3339 with an offset in, UTC inside, the business zone for people."""
 
 from __future__ import annotations
 

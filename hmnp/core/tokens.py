@@ -76,9 +76,7 @@ def read(text: str, *, purpose: str) -> Token | None:
     key_id, _, subject, generation, _ = parts
     try:
         subject_id, number = UUID(hex=subject), int(generation)
-        expected = derive(
-            purpose=purpose, subject_id=subject_id, generation=number, key_id=key_id
-        )
+        expected = derive(purpose=purpose, subject_id=subject_id, generation=number, key_id=key_id)
     except (ValueError, KeyError):
         return None
     return expected if hmac.compare_digest(expected.text, text) else None

@@ -88,3 +88,4 @@ _refuse(
 _refuse(HOLDS_PER_ADDRESS == "off", "HOLDS_PER_ADDRESS may be `off` only outside production.")
 for _name in ("DATABASE_URL", "REDIS_URL"):
     _refuse(not env.str(_name, default=""), f"{_name} must be set in production.")
+_refuse("CRASHPOINT" in env.ENVIRON, "CRASHPOINT is for fault tests only.")

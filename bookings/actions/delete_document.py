@@ -1,0 +1,44 @@
+"""Remove a document a customer took back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+
+from bookings import locks, timeline
+from bookings.errors import InvalidStatusTransition
+from bookings.models import BookingDocument
+from bookings.models.booking import DocumentStatus
+from bookings.states import BookingStatus, TimelineAction
+from hmnp.core import transactions
+from hmnp.core.context import Actor
+from hmnp.core.errors import NotFound
+
+_OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
+
+
+def delete_document(*, booking_id: UUID, document_id: UUID, actor: Actor, now: datetime) -> None:
+    """Mark it deleted, then remove the file. Raises `NotFound`, `InvalidStatusTransition`."""
+
+    def work() -> BookingDocument:
+        booking = locks.lock_booking(booking_id=booking_id).booking
+        document = booking.files.filter(pk=document_id, status=DocumentStatus.STORED).first()
+        if document is None:
+            raise NotFound
+        if booking.status not in _OPEN:
+            raise InvalidStatusTransition
+        document.status = DocumentStatus.DELETED
+        document.save(update_fields=["status"])
+        timeline.record(
+            booking=booking,
+            action=TimelineAction.UPDATED,
+            actor=actor,
+            now=now,
+            metadata={"documentRemoved": document_id},
+        )
+        return document
+
+    document = transactions.run(work)
+    default_storage.delete(document.storage_name)

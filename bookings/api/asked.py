@@ -1,0 +1,221 @@
+"""From a request's body to what an action takes, with every fault found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rest_framework.serializers import Serializer
+
+from bookings import holders
+from bookings.actions.create_booking import BookingRequest, CustomerDetails
+from bookings.actions.hold_slot import HoldRequest
+from bookings.actions.update_booking import BookingChanges
+from bookings.api.serializers import (
+    BookingCreateSerializer,
+    BookingPatchSerializer,
+    CustomerSerializer,
+    HoldSerializer,
+)
+from bookings.models import Booking
+from bookings.quoting import Wanted
+from hmnp.accounts.principals import Principal
+from hmnp.core.api.validation import read
+from hmnp.core.errors import Fault, ValidationFailed
+from services.catalogue import get_service, require_service
+from services.definitions import ServiceDefinition
+from services.errors import InvalidService
+from services.quotes import request_faults
+
+
+def offered_service(values: Mapping[str, Any], faults: list[Fault]) -> ServiceDefinition | None:
+    """Give the active service `serviceId` names.
+
+    Raises `InvalidService` when that is the only fault; else adds it to `faults`.
+    """
+    if "serviceId" not in values:
+        return None
+    service = get_service(id_or_slug=values["serviceId"])
+    if service is not None and service.is_active:
+        return service
+    if not faults:
+        raise InvalidService(field="serviceId")
+    faults.append(Fault("serviceId", InvalidService.code, InvalidService.message))
+    return None
+
+
+def asked_hold(*, body: Any, now: datetime) -> HoldRequest:
+    """Read the body of a hold. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
+    values, faults = read(HoldSerializer(data=body))
+    service = offered_service(values, faults)
+    address = values.get("address")
+    if address and "zip" in values:
+        faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
+    zip_code = address["zip"] if address else values.get("zip")
+    if service is not None:
+        faults += _substance(
+            service,
+            starts_at=values.get("startTime"),
+            zip_code=zip_code,
+            values=values,
+            names={"scheduledDateTime": "startTime", "zip": "address" if address else "zip"},
+            known=faults,
+            now=now,
+        )
+    if service is None or faults:
+        raise ValidationFailed(*faults)
+    token = values.get("holdToken")
+    return HoldRequest(
+        wanted=Wanted(
+            service=service,
+            starts_at=values["startTime"],
+            zip_code=zip_code,
+            signers=values["signers"],
+            documents=values["documents"],
+            promo_code=_promo(values),
+        ),
+        quote_token=values.get("quoteToken"),
+        token=holders.verify_hold_token(text=token) if token else None,
+    )
+
+
+def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingRequest:
+    """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
+    values, faults = read(BookingCreateSerializer(data=body))
+    service = offered_service(values, faults)
+    if ("holdId" in values) != ("holdToken" in values):
+        missing = "holdToken" if "holdId" in values else "holdId"
+        faults.append(Fault(missing, "required", "A hold is named by its id and its token."))
+    address = values.get("address")
+    if service is not None:
+        faults += _substance(
+            service,
+            starts_at=values.get("scheduledDateTime"),
+            zip_code=address["zip"] if address else None,
+            values=values,
+            names={"zip": "address"},
+            known=faults,
+            now=now,
+        )
+    if service is None or faults:
+        raise ValidationFailed(*faults)
+    token = None
+    if "holdToken" in values:
+        token = holders.verify_hold_token(text=values["holdToken"], claim_id=values["holdId"])
+    return BookingRequest(
+        wanted=Wanted(
+            service=service,
+            starts_at=values["scheduledDateTime"],
+            zip_code=address["zip"] if address else None,
+            signers=values["signers"],
+            documents=values["documents"],
+            promo_code=_promo(values),
+        ),
+        customer=CustomerDetails(
+            name=values["customerName"],
+            email=values["customerEmail"],
+            phone=str(values["customerPhone"]),
+            street=(address or {}).get("street", ""),
+            unit=(address or {}).get("unit", ""),
+            city=(address or {}).get("city", ""),
+            state=(address or {}).get("state", ""),
+            signer_details=list(values.get("signerDetails", [])),
+            special_instructions=values["specialInstructions"],
+            locale=str(values["locale"]),
+            sms_consent=values["smsConsent"],
+        ),
+        token=token,
+        quote_token=values.get("quoteToken"),
+        expected_cents=values.get("expectedFinalPrice"),
+        payment_intent_id=values.get("paymentIntentId"),
+        partner=principal.partner,
+    )
+
+
+def asked_changes(*, body: Any, booking: Booking, is_whole: bool, now: datetime) -> BookingChanges:
+    """Read a PUT (`is_whole`) or PATCH body against the booking. Raises `ValidationFailed`."""
+    serializer: Serializer[Any] = (
+        CustomerSerializer(data=body) if is_whole else BookingPatchSerializer(data=body)
+    )
+    values, faults = read(serializer)
+    service = require_service(id_or_slug=booking.service_id)
+    address = values.get("address")
+    starts_at: datetime | None = values.get("scheduledDateTime")
+    if starts_at == booking.starts_at:
+        starts_at = None
+    zip_code = address["zip"] if address else (booking.zip_code or None)
+    if is_whole and not address:
+        zip_code = None
+    faults += _substance(
+        service,
+        starts_at=starts_at,
+        zip_code=zip_code,
+        values=values,
+        names={"zip": "address"},
+        known=faults,
+        now=now,
+    )
+    if faults:
+        raise ValidationFailed(*faults)
+    return BookingChanges(
+        details=_details(values),
+        starts_at=starts_at,
+        signers=values.get("signers"),
+        documents=values.get("documents"),
+    )
+
+
+def _details(values: Mapping[str, Any]) -> dict[str, Any]:
+    named = {
+        "customer_name": "customerName",
+        "customer_email": "customerEmail",
+        "customer_phone": "customerPhone",
+        "special_instructions": "specialInstructions",
+        "signer_details": "signerDetails",
+    }
+    details = {field: values[name] for field, name in named.items() if name in values}
+    if address := values.get("address"):
+        details |= {
+            "street": address["street"],
+            "unit": address.get("unit", ""),
+            "city": address["city"],
+            "state": address["state"],
+            "zip_code": address["zip"],
+        }
+    return details
+
+
+def _substance(
+    service: ServiceDefinition,
+    *,
+    starts_at: datetime | None,
+    zip_code: str | None,
+    values: Mapping[str, Any],
+    names: Mapping[str, str],
+    known: list[Fault],
+    now: datetime,
+) -> list[Fault]:
+    """List what is wrong for this service, under the names the endpoint uses, once per field."""
+    faulty = {str(fault.field).split(".")[0] for fault in known}
+    found = request_faults(
+        service=service,
+        starts_at=starts_at,
+        zip_code=zip_code,
+        signers=values.get("signers"),
+        documents=values.get("documents"),
+        now=now,
+    )
+    renamed = [
+        Fault(names.get(fault.field or "", fault.field), fault.code, fault.message)
+        for fault in found
+    ]
+    signers = values.get("signers")
+    details = values.get("signerDetails", [])
+    if signers is not None and len(details) > signers:
+        renamed.append(Fault("signerDetails", "too_many", "More people than signers."))
+    return [fault for fault in renamed if str(fault.field) not in faulty]
+
+
+def _promo(values: Mapping[str, Any]) -> str | None:
+    return str(values.get("promoCode", "")).upper() or None

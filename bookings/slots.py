@@ -1,0 +1,146 @@
+"""Choosing a time and a notary: what is free, what comes next, and who gets the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+from bookings import schedules
+from bookings.availability import NEVER_ON_OFFER, Misfit, free_starts, misfit, rank
+from bookings.claims import Occupied
+from bookings.errors import SlotTaken, SlotUnavailable
+from hmnp.core import transactions
+from hmnp.core.times import local_date, rfc3339
+from services.definitions import ServiceDefinition
+
+T = TypeVar("T")
+
+ALTERNATIVES = 3
+# How far ahead an alternative is looked for before we say there is none.
+_LOOK_AHEAD = (1, 14)
+
+_MISFITS = {
+    Misfit.OFF_GRID: "Appointments start on the hour and the half hour.",
+    Misfit.INSIDE_NOTICE: "This is too soon for us to be there.",
+    Misfit.BEYOND_HORIZON: "This is further ahead than we plan.",
+    Misfit.OUTSIDE_HOURS: "This service is not offered at that time.",
+    Misfit.BLACKOUT: "We are closed on that day.",
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A time that can be held now, in UTC."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+def free_slots(
+    *,
+    service: ServiceDefinition,
+    zip_code: str | None,
+    first_day: date,
+    days: int,
+    now: datetime,
+) -> list[Slot]:
+    """Give what can really be held on local days, in order; two statements. Raises `UnknownZip`."""
+    loaded = schedules.load(service=service, first_day=first_day, days=days)
+    length = timedelta(minutes=service.duration_minutes)
+    return [
+        Slot(starts_at=starts_at, ends_at=starts_at + length)
+        for starts_at in free_starts(
+            service=service,
+            schedules=loaded.notaries,
+            blackouts=loaded.blackouts,
+            zip_code=zip_code,
+            first_day=first_day,
+            days=days,
+            now=now,
+        )
+    ]
+
+
+def next_slots(
+    *,
+    service: ServiceDefinition,
+    zip_code: str | None,
+    after: datetime,
+    now: datetime,
+    count: int = ALTERNATIVES,
+) -> list[Slot]:
+    """Give the next free times from `after` on; none when none is near."""
+    after = max(after, now)
+    first_day = local_date(after, zone=service.timezone)
+    found: list[Slot] = []
+    for days in _LOOK_AHEAD:
+        slots = free_slots(
+            service=service, zip_code=zip_code, first_day=first_day, days=days, now=now
+        )
+        found = list(islice((slot for slot in slots if slot.starts_at >= after), count))
+        if len(found) == count:
+            break
+    return found
+
+
+def alternatives(
+    *, service: ServiceDefinition, zip_code: str | None, after: datetime, now: datetime
+) -> dict[str, Any]:
+    """Give the next three times as an error's details."""
+    zone = service.timezone
+    return {
+        "alternatives": [
+            {
+                "startTime": rfc3339(slot.starts_at, zone=zone),
+                "endTime": rfc3339(slot.ends_at, zone=zone),
+            }
+            for slot in next_slots(service=service, zip_code=zip_code, after=after, now=now)
+        ]
+    }
+
+
+def win(
+    *,
+    service: ServiceDefinition,
+    starts_at: datetime,
+    zip_code: str | None,
+    now: datetime,
+    attempt: Callable[[int], T],
+    own_claim: UUID | None = None,
+    own_notary: int | None = None,
+) -> T:
+    """Run `attempt(notary_id)` for the best notary, in a transaction of its own, then the next.
+
+    One candidate a transaction: holding one calendar while asking for another's deadlocks as soon
+    as two customers rank the notaries differently. `own_claim` does not stand in its own way, and
+    `own_notary` keeps the job if it can. Raises `SlotUnavailable`, `SlotTaken` (both with
+    alternatives) and what `attempt` raises.
+    """
+    loaded = schedules.load(
+        service=service,
+        first_day=local_date(starts_at, zone=service.timezone),
+        without_claim=own_claim,
+    )
+    never = misfit(service=service, starts_at=starts_at, now=now, blackouts=loaded.blackouts)
+    if never is None:
+        fits, reasons = rank(
+            service=service, schedules=loaded.notaries, starts_at=starts_at, zip_code=zip_code
+        )
+        fits.sort(key=lambda one: one.notary_id != own_notary)
+        for candidate in fits:
+            notary_id = candidate.notary_id
+            try:
+                return transactions.run(lambda notary_id=notary_id: attempt(notary_id))
+            except Occupied as occupied:
+                reasons.append(occupied.reason)
+        if any(reason not in NEVER_ON_OFFER for reason in reasons):
+            raise SlotTaken(
+                details=alternatives(service=service, zip_code=zip_code, after=starts_at, now=now)
+            )
+    details = alternatives(service=service, zip_code=zip_code, after=starts_at, now=now)
+    details["reason"] = never.value if never else "no_notary"
+    raise SlotUnavailable(_MISFITS[never] if never else None, details=details)
