@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sandbox.config import Config
-from sandbox.postmark import api, reading
+from sandbox.postmark import api, reading, searching
 from sandbox.store import Store
 from sandbox.systems import Holding, Panel
 from sandbox.wire import Json, Route
@@ -22,6 +22,7 @@ class Postmark:
         self._store = store
         self.routes: tuple[Route, ...] = (
             *api.routes(store=store, config=config),
+            *searching.routes(store=store, config=config),
             *reading.routes(store=store),
         )
 

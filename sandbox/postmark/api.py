@@ -49,7 +49,8 @@ def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
     )
 
 
-def _send(store: Store, config: Config, request: Request) -> Response:
+def check_token(config: Config, request: Request) -> None:
+    """Raise Refused when the server token is missing or wrong."""
     given = request.header("x-postmark-server-token")
     if not given:
         raise Refused(
@@ -65,6 +66,10 @@ def _send(store: Store, config: Config, request: Request) -> Response:
             "invalid. Please verify that you are using a valid token.",
             status=401,
         )
+
+
+def _send(store: Store, config: Config, request: Request) -> Response:
+    check_token(config, request)
     if request.fail_with == "error_429":
         raise Refused(429, "Too many requests. Please slow down.", status=429)
     if request.fail_with == "error_500":
