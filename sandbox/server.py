@@ -17,7 +17,7 @@ from sandbox.faults import Fault, take_fault
 from sandbox.wire import Handler, Request, Response, as_json
 
 MAX_BODY_BYTES = 40 * 1024 * 1024
-GARBAGE = b"\x00\xff<html>upstream said something that is no JSON"
+GARBAGE = b"<html><body>upstream said something that is no JSON</body></html>"
 
 
 class Server(ThreadingHTTPServer):

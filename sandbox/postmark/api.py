@@ -131,7 +131,7 @@ def _accept(store: Store, message: Any) -> Json:
         raise Refused(300, "Provide either email TextBody or HtmlBody or both.")
     if max(len(text), len(html)) > MAX_BODY_BYTES:
         raise Refused(300, "The body is larger than 5 MB.")
-    at = store.now()
+    at = round(store.now(), 3)
     mail: Json = {
         "id": str(uuid.uuid4()),
         "created": int(at),
