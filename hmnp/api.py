@@ -8,6 +8,7 @@ from integrations.api.webhooks import WebhookViewSet
 from bookings.api.availability import AvailabilityViewSet
 from bookings.api.bookings import BookingViewSet
 from bookings.api.documents import DocumentViewSet
+from payments.api.payments import PaymentViewSet
 from services.api.viewsets import ServiceViewSet
 
 router = DefaultRouter(trailing_slash=False)
@@ -19,6 +20,7 @@ router.register("bookings", BookingViewSet, basename="bookings")
 router.register(
     r"bookings/(?P<booking_id>[^/.]+)/documents", DocumentViewSet, basename="booking-documents"
 )
+router.register("payments", PaymentViewSet, basename="payments")
 router.register("webhooks", WebhookViewSet, basename="webhooks")
 
 urlpatterns: list[URLPattern | URLResolver] = [
