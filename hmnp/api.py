@@ -4,10 +4,10 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
-from integrations.api.webhooks import WebhookViewSet
 from bookings.api.availability import AvailabilityViewSet
 from bookings.api.bookings import BookingViewSet
 from bookings.api.documents import DocumentViewSet
+from integrations.api.webhooks import WebhookViewSet
 from payments.api.payments import PaymentViewSet
 from services.api.viewsets import ServiceViewSet
 
