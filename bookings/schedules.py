@@ -81,7 +81,7 @@ def load(
     `without_claim` leaves one claim out, as if it had been released.
     """
     last_day = first_day + timedelta(days=days)
-    params = {
+    params: dict[str, Any] = {
         "service": service.id,
         "first": first_day - timedelta(days=1),
         "last": last_day,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -132,9 +133,8 @@ def win(
         )
         fits.sort(key=lambda one: one.notary_id != own_notary)
         for candidate in fits:
-            notary_id = candidate.notary_id
             try:
-                return transactions.run(lambda notary_id=notary_id: attempt(notary_id))
+                return transactions.run(partial(attempt, candidate.notary_id))
             except Occupied as occupied:
                 reasons.append(occupied.reason)
         if any(reason not in NEVER_ON_OFFER for reason in reasons):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from bookings import claims, locks
@@ -24,7 +25,7 @@ def expire_holds(*, limit: int = 200) -> int:
         .order_by("expires_at")
         .values_list("pk", flat=True)[:limit]
     )
-    return sum(transactions.run(lambda claim_id=claim_id: _expire(claim_id)) for claim_id in dead)
+    return sum(transactions.run(partial(_expire, claim_id)) for claim_id in dead)
 
 
 def _expire(claim_id: UUID) -> bool:

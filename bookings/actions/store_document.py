@@ -28,7 +28,7 @@ _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 
 
 def store_document(
-    *, booking_id: UUID, upload: UploadedFile, actor: Actor, now: datetime
+    *, booking_id: UUID, upload: UploadedFile[bytes], actor: Actor, now: datetime
 ) -> BookingDocument:
     """Store the file outside the web root, then its row; a file without a row is never read.
 

@@ -149,7 +149,7 @@ class CreatedBookingSerializer(serializers.Serializer[Any]):
 class BookingListSerializer(serializers.Serializer[Any]):
     """A page of bookings."""
 
-    data = BookingSerializer(many=True)
+    data = BookingSerializer(many=True)  # type: ignore[assignment]  # DRF lifts fields off the class
     nextCursor = serializers.CharField(allow_null=True)
 
 
@@ -169,7 +169,7 @@ class TimelineEventSerializer(serializers.Serializer[Any]):
 class TimelineSerializer(serializers.Serializer[Any]):
     """A booking's history, oldest first."""
 
-    data = TimelineEventSerializer(many=True)
+    data = TimelineEventSerializer(many=True)  # type: ignore[assignment]  # DRF lifts fields off the class
     nextCursor = serializers.CharField(allow_null=True)
 
 
@@ -185,7 +185,7 @@ class DocumentSerializer(serializers.Serializer[Any]):
 class DocumentListSerializer(serializers.Serializer[Any]):
     """The documents of a booking."""
 
-    data = DocumentSerializer(many=True)
+    data = DocumentSerializer(many=True)  # type: ignore[assignment]  # DRF lifts fields off the class
     nextCursor = serializers.CharField(allow_null=True)
 
 

@@ -19,7 +19,12 @@ from hmnp.core.api.serializers import (
 )
 from services.api.fields import AddressSerializer, ZipField
 
-_COUNT = {"min_value": 1, "max_value": 1000}
+
+class CountField(StrictIntegerField):
+    """How many signers or documents; the service's own maximum is judged with the service."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=1000, default=1, **kwargs)
 
 
 class AcceptedField(StrictBooleanField):
@@ -72,8 +77,8 @@ class HoldSerializer(StrictSerializer):
     startTime = InstantField(help_text="One of the free starts, with an offset.")
     zip = ZipField(required=False, help_text="For MOBILE; or `address`.")
     address = AddressSerializer(required=False, help_text="For MOBILE; or `zip`.")
-    signers = StrictIntegerField(default=1, **_COUNT)
-    documents = StrictIntegerField(default=1, **_COUNT)
+    signers = CountField()
+    documents = CountField()
     promoCode = StrictCharField(max_length=40, required=False)
     quoteToken = StrictCharField(max_length=4000, required=False)
     holdToken = StrictCharField(
@@ -88,9 +93,9 @@ class CustomerSerializer(StrictSerializer):
     customerEmail = StrictEmailField(max_length=254)
     customerPhone = PlainPhoneField(region="US")
     address = AddressSerializer(required=False, help_text="Required for MOBILE, refused for RON.")
-    signers = StrictIntegerField(default=1, **_COUNT)
-    documents = StrictIntegerField(default=1, **_COUNT)
-    signerDetails = SignerSerializer(many=True, required=False, max_length=20)
+    signers = CountField()
+    documents = CountField()
+    signerDetails = serializers.ListField(child=SignerSerializer(), required=False, max_length=20)
     specialInstructions = StrictCharField(
         max_length=500, required=False, allow_blank=True, default=""
     )

@@ -1,0 +1,152 @@
+"""Notaries, bookings and the calendar in the admin; states move by actions, never by a field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from bookings.actions.cancel_booking import cancel_booking
+from bookings.actions.complete_booking import complete_booking
+from bookings.actions.mark_no_show import mark_no_show
+from bookings.actions.start_booking import start_booking
+from bookings.models import (
+    Blackout,
+    Booking,
+    BusyBlock,
+    Notary,
+    NotaryDayOff,
+    NotaryHours,
+    SlotClaim,
+    TimelineEvent,
+)
+from hmnp.accounts.principals import Kind, Principal, user_agent
+from hmnp.core.client_address import client_ip
+from hmnp.core.errors import DomainError
+
+
+class ReadOnlyMixin:
+    """Rows that only the system writes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes."""
+        return False
+
+
+class NotaryHoursInline(admin.TabularInline[NotaryHours, Notary]):
+    model = NotaryHours
+    extra = 0
+
+
+class NotaryDayOffInline(admin.TabularInline[NotaryDayOff, Notary]):
+    model = NotaryDayOff
+    extra = 0
+
+
+@admin.register(Notary)
+class NotaryAdmin(admin.ModelAdmin[Notary]):
+    list_display = ["name", "email", "home_zip", "daily_capacity", "is_active"]
+    list_filter = ["is_active", "skills"]
+    search_fields = ["name", "email"]
+    filter_horizontal = ["skills"]
+    inlines = [NotaryHoursInline, NotaryDayOffInline]
+
+
+@admin.register(Blackout)
+class BlackoutAdmin(admin.ModelAdmin[Blackout]):
+    list_display = ["first_day", "last_day", "service", "reason"]
+    list_select_related = ["service"]
+
+
+@admin.register(BusyBlock)
+class BusyBlockAdmin(ReadOnlyMixin, admin.ModelAdmin[BusyBlock]):
+    list_display = ["notary", "period", "source"]
+    list_select_related = ["notary"]
+
+
+@admin.register(SlotClaim)
+class SlotClaimAdmin(ReadOnlyMixin, admin.ModelAdmin[SlotClaim]):
+    list_display = ["starts_at", "notary", "state", "place_zip", "expires_at", "booking"]
+    list_filter = ["state", "notary"]
+    list_select_related = ["notary", "booking"]
+    ordering = ["-starts_at"]
+    show_full_result_count = False
+
+
+class TimelineInline(ReadOnlyMixin, admin.TabularInline[TimelineEvent, Booking]):
+    model = TimelineEvent
+    extra = 0
+    fields = ["at", "action", "actor_type", "actor_id", "changes", "metadata"]
+
+
+Step = Callable[..., Booking]
+
+
+@admin.register(Booking)
+class BookingAdmin(ReadOnlyMixin, admin.ModelAdmin[Booking]):
+    list_display = [
+        "reference",
+        "status",
+        "starts_at",
+        "service",
+        "notary",
+        "customer_name",
+        "price_cents",
+        "amount_paid_cents",
+    ]
+    list_filter = ["status", "service", "notary"]
+    list_select_related = ["service", "notary"]
+    search_fields = ["reference", "customer_email", "customer_name"]
+    ordering = ["-starts_at"]
+    show_full_result_count = False
+    inlines = [TimelineInline]
+    actions = ["start", "complete", "no_show", "cancel_by_us"]
+
+    @admin.action(description="Start the appointment")
+    def start(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
+        """Start each."""
+        self._each(request, queryset, start_booking)
+
+    @admin.action(description="Complete")
+    def complete(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
+        """Complete each."""
+        self._each(request, queryset, complete_booking)
+
+    @admin.action(description="The customer was not there")
+    def no_show(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
+        """Close each as a no-show."""
+        self._each(request, queryset, mark_no_show)
+
+    @admin.action(description="Cancel on our side (everything is paid back)")
+    def cancel_by_us(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
+        """Cancel each with a full refund."""
+        self._each(request, queryset, cancel_booking, reason="Cancelled by us", by_us=True)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Booking], step: Step, **extra: Any
+    ) -> None:
+        actor = Principal(
+            kind=Kind.STAFF,
+            ip=client_ip(request),
+            user_agent=user_agent(request),
+            user=request.user if request.user.is_authenticated else None,
+        ).actor
+        for booking in queryset:
+            try:
+                step(booking_id=booking.pk, actor=actor, now=timezone.now(), **extra)
+            except DomainError as error:
+                self.message_user(request, f"{booking.reference}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, f"{booking.reference}: done.", messages.SUCCESS)
