@@ -43,7 +43,7 @@ class _Loader:
         if not is_new and self.is_overwriting:
             for name, value in values.items():
                 setattr(row, name, value)
-            row.save()
+            row.save(update_fields=list(values))
         what = "inserted" if is_new else "overwritten" if self.is_overwriting else "kept"
         self.counts[f"{model._meta.verbose_name_plural} {what}"] += 1
         return row, is_new or self.is_overwriting
@@ -91,8 +91,9 @@ def load_catalogue(*, is_overwriting: bool = False, with_demo: bool = False) -> 
     """Insert what the data files have and the tables lack; give how many rows of each kind.
 
     What is there already is left as staff edited it, unless `is_overwriting`: then the rows, and
-    all that hangs on them, are written anew (ids and uses of promo codes stay). `with_demo` also
-    loads the demo promo codes. All or nothing.
+    all that hangs on them, are written anew; what the files do not name (an id, whether a service
+    is active, the uses of a promo code) stays. `with_demo` also loads the demo promo codes. All or
+    nothing.
     """
 
     def work() -> Counter[str]:

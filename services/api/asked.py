@@ -84,15 +84,16 @@ def _substance(
         documents=values.get("documents"),
         now=now,
     )
-    if address and "zip" in values:
-        found.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
     place = "address" if address else "zip"
     is_place_known = any(str(field).startswith(("zip", "address")) for field in known)
-    return [
+    faults = [
         Fault(place if fault.field == "zip" else fault.field, fault.code, fault.message)
         for fault in found
         if not (fault.field == "zip" and is_place_known)
     ]
+    if address and "zip" in values:
+        faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
+    return faults
 
 
 def _valid_part(serializer: PricingQuerySerializer) -> dict[str, Any]:

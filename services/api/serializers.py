@@ -44,7 +44,7 @@ class PriceLineSerializer(serializers.Serializer[Any]):
     """One row of a price."""
 
     code = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the contract's name
     type = serializers.ChoiceField(choices=[kind.value for kind in LineType])
     amount = MoneyField(help_text="Negative for a discount.")
 
@@ -120,7 +120,7 @@ class BusinessRuleSerializer(serializers.Serializer[Any]):
     """A rule of booking, price or cancelling."""
 
     code = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the contract's name
     kind = serializers.ChoiceField(
         choices=[
             "LEAD_TIME",
@@ -146,7 +146,7 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     """An outside system that a booking of the service shows up in."""
 
     name = serializers.CharField()
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # the contract's name
     priority = serializers.IntegerField()
     retryPolicy = RetryPolicySerializer()
     rollbackAction = serializers.CharField(allow_null=True)
@@ -179,5 +179,5 @@ class ServiceDefinitionSerializer(serializers.Serializer[Any]):
 class ServiceListSerializer(serializers.Serializer[Any]):
     """The services on offer, on one page."""
 
-    data = ServiceDefinitionSerializer(many=True)
+    data = ServiceDefinitionSerializer(many=True)  # type: ignore[assignment]  # the contract's
     nextCursor = serializers.CharField(allow_null=True)

@@ -55,7 +55,7 @@ class PriceRule(models.Model):
                 name="price_rule_within_a_day",
             ),
             models.CheckConstraint(
-                condition=Q(within_minutes__gt=0)
+                condition=Q(within_minutes__isnull=False, within_minutes__gt=0)
                 | (Q(within_minutes__isnull=True) & ~Q(code=RuleCode.EMERGENCY.value)),
                 name="price_rule_emergency_has_a_span",
             ),

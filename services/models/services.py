@@ -78,7 +78,13 @@ class Service(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(type="RON", area__isnull=True, included_miles__isnull=True)
-                | Q(type="MOBILE", area__isnull=False, included_miles__gte=0),
+                # The nulls are named: a check that comes to NULL passes.
+                | Q(
+                    type="MOBILE",
+                    area__isnull=False,
+                    included_miles__isnull=False,
+                    included_miles__gte=0,
+                ),
                 name="service_area_exactly_for_mobile",
             ),
             models.CheckConstraint(

@@ -246,9 +246,7 @@ def test_the_two_nights_the_clocks_change_keep_the_local_day(
 
 
 def test_a_late_night_rule_works_once_it_is_active() -> None:
-    rule = PriceRule(
-        RuleCode.LATE_NIGHT, "Late", 1000, before_minute=6 * 60, from_minute=22 * 60
-    )
+    rule = PriceRule(RuleCode.LATE_NIGHT, "Late", 1000, before_minute=6 * 60, from_minute=22 * 60)
     service = ron_service(rules=(rule,))
     charged = [
         price(service, at(f"2026-12-08T{hour}")).time_surcharge_cents

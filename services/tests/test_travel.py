@@ -67,7 +67,7 @@ def test_within_the_included_miles_there_is_no_band(area: ServiceArea) -> None:
     assert band_of(area=area, miles=19) is None
     found = band_of(area=area, miles=21)
     assert found is not None
-    assert (found.over_miles, found.up_to_miles) == (20, 30)
+    assert (found.over_miles, found.up_to_miles) == (Decimal(20), Decimal(30))
 
 
 def test_without_bands_the_rate_counts_the_miles_beyond(area: ServiceArea) -> None:
