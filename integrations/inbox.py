@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
-from celery import current_app
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
+from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
 from integrations.inbound import VerifiedEvent
 from integrations.models import InboxEvent
@@ -21,6 +20,7 @@ from integrations.states import InboxState
 
 logger = logging.getLogger(__name__)
 
+PROCESS_EVENT = "integrations.process_event"
 OPEN = (InboxState.RECEIVED.value, InboxState.PARKED.value)
 # What we do not know after three days, we shall not know; a person must look.
 GIVE_UP_AFTER = timedelta(hours=72)
@@ -44,7 +44,7 @@ def store(*, event: VerifiedEvent) -> bool:
                     (id, provider, event_id, type, object_id, body, state, run_at, received_at,
                      give_up_at, attempts, last_error, request_id)
                 SELECT %s, %s, %s, %s, %s, %s, 'RECEIVED', clock_timestamp(), clock_timestamp(),
-                       clock_timestamp() + %s, 0, '', %s
+                       clock_timestamp() + make_interval(secs => %s), 0, '', %s
                 FROM limits
                 ON CONFLICT (provider, event_id) DO NOTHING
                 """,
@@ -55,21 +55,16 @@ def store(*, event: VerifiedEvent) -> bool:
                     event.type,
                     event.object_id,
                     event.body,
-                    GIVE_UP_AFTER,
+                    GIVE_UP_AFTER.total_seconds(),
                     current_request_id()[:64],
                 ],
             )
             if cursor.rowcount == 0:
                 return False
-        transaction.on_commit(partial(ring, inbox_id=inbox_id), robust=True)
+        ring_after_commit(PROCESS_EVENT, inbox_id)
         return True
 
     return transactions.run(work)
-
-
-def ring(*, inbox_id: UUID) -> None:
-    """Tell the workers that an event is due. Raises what the broker raises; the row stays due."""
-    current_app.send_task("integrations.process_event", args=[str(inbox_id)])
 
 
 def due(*, limit: int = 200) -> list[UUID]:
@@ -87,10 +82,10 @@ def claim(*, inbox_id: UUID) -> InboxEvent | None:
         cursor.execute(
             """
             UPDATE integrations_inboxevent
-            SET attempts = attempts + 1, run_at = clock_timestamp() + %s
+            SET attempts = attempts + 1, run_at = clock_timestamp() + make_interval(secs => %s)
             WHERE id = %s AND state IN ('RECEIVED', 'PARKED') AND run_at <= clock_timestamp()
             """,
-            [LEASE, inbox_id],
+            [LEASE.total_seconds(), inbox_id],
         )
         if cursor.rowcount == 0:
             return None
@@ -132,7 +127,7 @@ def replay(*, inbox_id: UUID) -> bool:
             finished_at=None,
         )
         if taken:
-            transaction.on_commit(partial(ring, inbox_id=inbox_id), robust=True)
+            ring_after_commit(PROCESS_EVENT, inbox_id)
         return bool(taken)
 
     return transactions.run(work)

@@ -13,20 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from celery import current_app
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
+from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
 from integrations.models import OutboxJob
 from integrations.states import Destination, JobKind, JobState, MessageKind
 
 logger = logging.getLogger(__name__)
 
+RUN_JOB = "integrations.run_job"
 # A killed worker's job is due again after its lease and rung within one sweep: under a minute.
 # The task's own hard limit is shorter, so no living worker outlasts its lease.
 LEASE = timedelta(seconds=50)
@@ -106,16 +108,12 @@ def _insert(job: OutboxJob, *, policy: Policy) -> None:
     job.id = uuid.uuid4()
     job.max_attempts = policy.max_attempts
     # Expressions, not values: the database's clock fills them in.
-    job.run_at = job.created_at = job.rung_at = Now()  # type: ignore[assignment] -- see above
-    job.give_up_at = Now() + policy.give_up_after  # type: ignore[assignment] -- see above
+    now: Any = Now()
+    job.run_at = job.created_at = job.rung_at = now
+    job.give_up_at = now + policy.give_up_after
     job.request_id = current_request_id()[:64]
     OutboxJob.objects.bulk_create([job], ignore_conflicts=True)
-    transaction.on_commit(partial(ring, job_id=job.id), robust=True)
-
-
-def ring(*, job_id: UUID) -> None:
-    """Tell the workers that a job is due. Raises what the broker raises; the row stays due."""
-    current_app.send_task("integrations.run_job", args=[str(job_id)])
+    ring_after_commit(RUN_JOB, job.id)
 
 
 def claim(*, job_id: UUID) -> OutboxJob | None:
@@ -147,12 +145,12 @@ def _claim(job_id: UUID) -> OutboxJob | None:
             )
             UPDATE integrations_outboxjob AS job
             SET state = 'RUNNING', attempts = attempts + 1, token = gen_random_uuid(),
-                lease_until = clock_timestamp() + %s, rung_at = NULL,
+                lease_until = clock_timestamp() + make_interval(secs => %s), rung_at = NULL,
                 -- Found running: its worker was lost, and nobody knows how far it came.
                 unknown_outcomes = unknown_outcomes + (due.state = 'RUNNING')::int
             FROM due WHERE job.id = due.id
             """,
-            [job_id, LEASE],
+            [job_id, LEASE.total_seconds()],
         )
         if cursor.rowcount == 0:
             return None
@@ -247,7 +245,7 @@ def replay(*, job_id: UUID) -> bool:
             lease_until=None,
             finished_at=None,
         )
-        transaction.on_commit(partial(ring, job_id=job_id), robust=True)
+        ring_after_commit(RUN_JOB, job_id)
         return True
 
     return transactions.run(work)
@@ -264,7 +262,8 @@ def take_unanswered(*, limit: int = 200) -> list[UUID]:
                     SELECT id FROM integrations_outboxjob
                     WHERE ((state = 'READY' AND run_at <= clock_timestamp())
                            OR (state = 'RUNNING' AND lease_until < clock_timestamp()))
-                      AND (rung_at IS NULL OR rung_at < clock_timestamp() - %s)
+                      AND (rung_at IS NULL
+                           OR rung_at < clock_timestamp() - make_interval(secs => %s))
                     ORDER BY run_at LIMIT %s
                     FOR UPDATE SKIP LOCKED
                 )
@@ -272,7 +271,7 @@ def take_unanswered(*, limit: int = 200) -> list[UUID]:
                 FROM unanswered WHERE job.id = unanswered.id
                 RETURNING job.id, job.run_at
                 """,
-                [RING_AGAIN, limit],
+                [RING_AGAIN.total_seconds(), limit],
             )
             rows = cursor.fetchall()
         return [job_id for job_id, _ in sorted(rows, key=lambda row: row[1])]
@@ -316,7 +315,7 @@ def _ring_waiting(job: OutboxJob) -> None:
         state=JobState.READY.value,
     )
     for job_id in waiting.values_list("pk", flat=True):
-        transaction.on_commit(partial(ring, job_id=job_id), robust=True)
+        ring_after_commit(RUN_JOB, job_id)
 
 
 def _extra(job: OutboxJob) -> dict[str, str]:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from celery import shared_task
 
+from hmnp.core import doorbell
 from integrations import delivery, inbox, outbox, processing
 
 
 @shared_task(
-    name="integrations.run_job",
+    name=outbox.RUN_JOB,
     soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
     time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
 )
@@ -24,12 +25,12 @@ def sweep_outbox() -> int:
     """Ring for due jobs whose bell was lost or whose worker died; give how many."""
     job_ids = outbox.take_unanswered()
     for job_id in job_ids:
-        outbox.ring(job_id=job_id)
+        doorbell.ring(outbox.RUN_JOB, job_id)
     return len(job_ids)
 
 
 @shared_task(
-    name="integrations.process_event",
+    name=inbox.PROCESS_EVENT,
     soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
     time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
 )
@@ -43,5 +44,5 @@ def sweep_inbox() -> int:
     """Ring for due webhook events: missed bells, parked ones, dead workers; give how many."""
     inbox_ids = inbox.due()
     for inbox_id in inbox_ids:
-        inbox.ring(inbox_id=inbox_id)
+        doorbell.ring(inbox.PROCESS_EVENT, inbox_id)
     return len(inbox_ids)

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 TIMEOUT_SECONDS = 2.0
-_BROKER_TIMEOUT_SECONDS = 1.5
+_BROKER_TIMEOUT_SECONDS = 1
 
 # Gives a plain sentence about what is wrong, or None. Its own exceptions count as wrong.
 Check = Callable[[], str | None]

@@ -86,7 +86,7 @@ def find_sent(*, job_id: str) -> str | None:
     try:
         answer = requests.get(
             f"{settings.ANYMAIL['POSTMARK_API_URL']}messages/outbound",
-            params={"count": 1, "offset": 0, "metadata_job_id": job_id},
+            params={"count": "1", "offset": "0", "metadata_job_id": job_id},
             headers={
                 "Accept": "application/json",
                 "X-Postmark-Server-Token": settings.ANYMAIL["POSTMARK_SERVER_TOKEN"],

@@ -1,0 +1,177 @@
+"""Every fact goes somewhere, or explicitly nowhere."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+
+from bookings.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingCreated,
+    BookingRescheduled,
+    BookingUpdated,
+    ManageLinkRequested,
+)
+from bookings.models import Booking
+from hmnp.core.context import SYSTEM
+from hmnp.core.events import emit, event_types
+from integrations.connectors import CONNECTORS
+from integrations.handlers import on_fact
+from integrations.mail.mapping import _SUBJECTS
+from integrations.models import OutboxJob
+from integrations.routes import ROUTES
+from integrations.states import Destination, JobKind, MessageKind
+from payments.events import PaymentFailed, RefundSent
+
+pytestmark = pytest.mark.django_db
+
+
+def _jobs() -> list[tuple[str, str, int, str]]:
+    return sorted(
+        OutboxJob.objects.values_list("message_kind", "recipient", "version", "occurrence_id")
+    )
+
+
+def _emit(event: object) -> None:
+    with transaction.atomic():
+        emit(event)  # type: ignore[arg-type]
+
+
+def test_every_event_of_every_app_is_routed() -> None:
+    for config in apps.get_app_configs():
+        name = f"{config.name}.events"
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
+    assert event_types() == set(ROUTES)
+
+
+def test_every_destination_has_a_connector_and_every_message_its_words() -> None:
+    assert set(CONNECTORS) == set(Destination)
+    assert set(_SUBJECTS) == set(MessageKind)
+
+
+def test_a_confirmed_booking_gets_one_confirmation_however_often_it_is_stated(
+    booking: Booking,
+) -> None:
+    event = BookingConfirmed(booking_id=booking.id, version=1, actor=SYSTEM)
+    _emit(event)
+    _emit(event)
+    assert _jobs() == [("confirmation", booking.customer_email, 1, "")]
+    job = OutboxJob.objects.get()
+    assert job.kind == JobKind.MESSAGE
+    assert job.state == "READY"
+
+
+def test_nothing_is_written_when_the_facts_own_transaction_is_undone(booking: Booking) -> None:
+    def fact_that_is_undone() -> None:
+        with transaction.atomic():
+            emit(BookingConfirmed(booking_id=booking.id, version=1, actor=SYSTEM))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fact_that_is_undone()
+    assert _jobs() == []
+
+
+def test_a_created_booking_goes_nowhere_until_it_stands(booking: Booking) -> None:
+    on_fact(
+        BookingCreated(
+            booking_id=booking.id, version=1, actor=SYSTEM, claim_id=uuid4(), due_cents=100
+        )
+    )
+    assert _jobs() == []
+
+
+def test_a_new_address_is_sent_the_confirmation_and_the_old_one_is_told(booking: Booking) -> None:
+    old, booking.customer_email = booking.customer_email, "new@example.com"
+    booking.version = 2
+    booking.save()
+    _emit(BookingUpdated(booking_id=booking.id, version=2, actor=SYSTEM, previous_email=old))
+    assert _jobs() == [
+        ("address_changed", old, 2, ""),
+        ("confirmation", "new@example.com", 2, ""),
+    ]
+
+
+def test_other_changes_of_details_are_not_mailed(booking: Booking) -> None:
+    _emit(BookingUpdated(booking_id=booking.id, version=2, actor=SYSTEM, previous_email=None))
+    assert _jobs() == []
+
+
+def test_a_move_and_a_cancellation_are_told_once_a_version(booking: Booking) -> None:
+    for version in (2, 3):
+        Booking.objects.filter(pk=booking.pk).update(version=version)
+        _emit(
+            BookingRescheduled(
+                booking_id=booking.id,
+                version=version,
+                actor=SYSTEM,
+                previous_starts_at=booking.starts_at,
+                previous_notary_id=None,
+            )
+        )
+    _emit(
+        BookingCancelled(
+            booking_id=booking.id, version=3, actor=SYSTEM, previous_status="CONFIRMED"
+        )
+    )
+    assert [(kind, version) for kind, _, version, _ in _jobs()] == [
+        ("cancelled", 3),
+        ("rescheduled", 2),
+        ("rescheduled", 3),
+    ]
+
+
+def test_declined_cards_are_told_once_a_day_whatever_the_version(booking: Booking) -> None:
+    for version in (1, 2):
+        Booking.objects.filter(pk=booking.pk).update(version=version)
+        _emit(
+            PaymentFailed(
+                payment_id=uuid4(),
+                booking_id=booking.id,
+                amount_cents=4250,
+                decline_code="generic_decline",
+                attempt_id=f"ch_{version}",
+            )
+        )
+    assert [(kind, version) for kind, _, version, _ in _jobs()] == [("payment_failed", 0)]
+
+
+def test_a_declined_card_on_a_hold_has_nobody_to_tell() -> None:
+    _emit(
+        PaymentFailed(
+            payment_id=uuid4(), booking_id=None, amount_cents=1, decline_code="x", attempt_id="y"
+        )
+    )
+    assert _jobs() == []
+
+
+def test_each_refund_is_told_once(booking: Booking) -> None:
+    refunds = [uuid4(), uuid4()]
+    for refund_id in [*refunds, refunds[0]]:
+        _emit(
+            RefundSent(
+                payment_id=uuid4(), booking_id=booking.id, amount_cents=100, refund_id=refund_id
+            )
+        )
+    assert sorted(occurrence for *_, occurrence in _jobs()) == sorted(map(str, refunds))
+
+
+def test_asking_for_the_link_again_and_again_fills_no_mailbox(booking: Booking) -> None:
+    at = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
+    for minutes in (0, 1, 4, 5):
+        _emit(
+            ManageLinkRequested(
+                booking_id=booking.id,
+                version=1,
+                actor=SYSTEM,
+                requested_at=at + timedelta(minutes=minutes),
+            )
+        )
+    assert [occurrence for *_, occurrence in _jobs()] == ["2026-12-01T10:00", "2026-12-01T10:05"]
