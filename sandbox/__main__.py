@@ -54,7 +54,9 @@ def main() -> int:
     print(f"sandbox: {address} (ledger {config.data})", file=sys.stderr, flush=True)
     server.serve_forever(poll_interval=0.1)
     server.close()
-    return 0
+    sys.stderr.flush()
+    # Nobody waits for a webhook under way: what was not taken is sent again after the next start.
+    os._exit(0)
 
 
 if __name__ == "__main__":

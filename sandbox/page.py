@@ -47,7 +47,7 @@ td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 td.tight { white-space: nowrap; }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
-code { font-size: 14px; }
+@media (max-width: 760px) { table { min-width: 760px; } }
 </style>
 </head>
 <body>
@@ -71,7 +71,7 @@ def handler(*, store: Store, systems: Sequence[System]) -> Handler:
     def show(_request: Request) -> Response:
         with store.transaction():
             holdings = [holding for system in systems for holding in system.holdings()]
-            panels = [_faults(store), *(p for system in systems for p in system.panels())]
+            panels = [*(p for system in systems for p in system.panels()), _faults(store)]
             now = store.now()
         sections = [("bookings", "Per booking", _bookings(holdings))]
         sections += [
@@ -139,15 +139,23 @@ def _row(holding: Holding) -> str:
 def _panel(panel: Panel) -> str:
     if not panel.rows:
         return f"<p>{escape(panel.empty)}</p>"
-    rows = "".join(
-        "<tr>" + "".join(_cell(panel.columns[i], text) for i, text in enumerate(row)) + "</tr>"
-        for row in panel.rows
-    )
-    return _table(panel.columns, rows, label=panel.title)
+    rows = []
+    for number, row in enumerate(panel.rows):
+        link = panel.links[number] if panel.links else ""
+        cells = [
+            _cell(column, text, link if column == panel.columns[0] else "")
+            for column, text in zip(panel.columns, row, strict=True)
+        ]
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return _table(panel.columns, "".join(rows), label=panel.title)
 
 
-def _cell(column: str, text: str) -> str:
-    return _status(text) if column == "State" else f"<td>{escape(text)}</td>"
+def _cell(column: str, text: str, link: str) -> str:
+    if column == "State":
+        return _status(text)
+    if link:
+        return f'<td><a href="{escape(link)}">{escape(text)}</a></td>'
+    return f"<td>{escape(text)}</td>"
 
 
 def _status(text: str) -> str:

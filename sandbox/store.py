@@ -25,8 +25,7 @@ CREATE TABLE IF NOT EXISTS objects (
 );
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (kind, parent, seq);
-CREATE INDEX IF NOT EXISTS objects_by_challenge ON objects (json_extract(doc, '$._.challenge'))
-    WHERE kind = 'payment_intent';
+CREATE INDEX IF NOT EXISTS objects_by_challenge ON objects (json_extract(doc, '$._.challenge'));
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -80,11 +79,6 @@ class Store:
         self._depth = 0
         self.listeners: list[Callable[[], None]] = []
         self._offset = float(self.knob("clock_offset", 0.0))
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

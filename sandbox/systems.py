@@ -27,11 +27,12 @@ class Holding:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One more table of a system for the page: its title, column names and rows of text."""
+    """One more table of a system for the page; `links` are the addresses of the first cells."""
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    links: Sequence[str] = ()
     empty: str = "Nothing yet."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 
 from sandbox.config import Config
 from sandbox.postmark import api, reading, searching
@@ -52,7 +52,7 @@ class Postmark:
                 reference=mail["metadata"].get("reference", ""),
                 what=mail["subject"] or "(no subject)",
                 status="sent",
-                detail=f"to {json.dumps(mail['to'])[1:-1]}".replace('"', ""),
+                detail="to " + ", ".join(mail["to"]),
                 link=f"/_sandbox/mails/{mail['id']}",
                 at=mail["at"],
             )
@@ -60,9 +60,31 @@ class Postmark:
         ]
 
     def panels(self) -> list[Panel]:
-        """Return the addresses that count as dead, when there are any."""
-        dead = self._store.knob("mail.inactive", [])
-        if not dead:
-            return []
-        rows = [(address,) for address in dead]
-        return [Panel(title="Inactive addresses", columns=("Address",), rows=rows)]
+        """Return the newest mails, and the dead addresses when there are any."""
+        mails = self._store.select(kind="mail", tail="ORDER BY seq DESC LIMIT 100")
+        panels = [
+            Panel(
+                title="Mails",
+                columns=("Subject", "To", "Sent (UTC)", "Attachments"),
+                rows=[
+                    (
+                        mail["subject"] or "(no subject)",
+                        ", ".join([*mail["to"], *mail["cc"], *mail["bcc"]]),
+                        datetime.fromtimestamp(mail["at"], UTC).strftime("%d %b %H:%M:%S"),
+                        ", ".join(item["name"] for item in mail["attachments"]),
+                    )
+                    for mail in mails
+                ],
+                links=[f"/_sandbox/mails/{mail['id']}" for mail in mails],
+                empty="No mail has been sent yet.",
+            )
+        ]
+        if dead := self._store.knob("mail.inactive", []):
+            panels.append(
+                Panel(
+                    title="Inactive addresses",
+                    columns=("Address",),
+                    rows=[(address,) for address in dead],
+                )
+            )
+        return panels

@@ -67,8 +67,7 @@ class Stripe:
             *control.routes(store=store, config=config),
         )
         self._courier = webhooks.Courier(store=store)
-        if config.webhook_url:
-            webhooks.add_endpoint(store=store, url=config.webhook_url, secret=config.webhook_secret)
+        self.reset()
 
     def start(self) -> None:
         """Start to deliver webhooks."""
@@ -79,9 +78,9 @@ class Stripe:
         self._courier.stop()
 
     def reset(self) -> None:
-        """Set up the configured webhook endpoint again after a wipe."""
+        """Set up the configured webhook endpoint, at the start and after a wipe."""
         if self._config.webhook_url:
-            webhooks.add_endpoint(
+            webhooks.configure_endpoint(
                 store=self._store, url=self._config.webhook_url, secret=self._config.webhook_secret
             )
 

@@ -32,14 +32,34 @@ def sign(*, payload: bytes, secret: str, at: int) -> str:
     return f"t={at},v1={digest}"
 
 
-def add_endpoint(
-    *, store: Store, url: str, secret: str, enabled_events: list[str] | None = None
-) -> Json:
-    """Add a webhook endpoint, or set the secret of the one with this URL; loopback only."""
+def configure_endpoint(*, store: Store, url: str, secret: str) -> Json:
+    """Set where the configured endpoint is; it keeps its undelivered events when it moves."""
+    with store.transaction():
+        for found in store.select(kind="webhook_endpoint"):
+            if found["configured"]:
+                check_endpoint(url=url, secret=secret)
+                return store.replace(doc=found | {"url": url, "secret": secret})
+        return add_endpoint(store=store, url=url, secret=secret, configured=True)
+
+
+def check_endpoint(*, url: str, secret: str) -> None:
+    """Raise BadEndpoint for an address outside this machine or an empty secret."""
     if not is_loopback_url(url=url):
         raise BadEndpoint("the sandbox delivers to http addresses on loopback only")
     if not secret:
         raise BadEndpoint("a webhook endpoint needs a secret")
+
+
+def add_endpoint(
+    *,
+    store: Store,
+    url: str,
+    secret: str,
+    enabled_events: list[str] | None = None,
+    configured: bool = False,
+) -> Json:
+    """Add a webhook endpoint, or set the secret of the one with this URL; loopback only."""
+    check_endpoint(url=url, secret=secret)
     with store.transaction():
         for found in store.select(kind="webhook_endpoint"):
             if found["url"] == url:
@@ -48,6 +68,7 @@ def add_endpoint(
         doc: Json = {
             "id": "we_1" + token(23),
             "object": "webhook_endpoint",
+            "configured": configured,
             "created": int(store.now()),
             "enabled_events": enabled_events or ["*"],
             "secret": secret,

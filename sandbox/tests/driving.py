@@ -47,10 +47,10 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, *flags: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(self.data),
-             "--quiet"],
+             "--quiet", *flags],
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip

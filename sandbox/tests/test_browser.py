@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import stripe
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from sandbox.tests.driving import Running, make_intent
@@ -125,7 +126,9 @@ class Desk:
         if kind == "error" and "402 (Payment Required)" not in text:
             self.errors.append(text)
 
-    def fill(self, number: str, expiry: str = "1240", cvc: str = "123", postal: str = "77002") -> None:
+    def fill(
+        self, number: str, expiry: str = "1240", cvc: str = "123", postal: str = "77002"
+    ) -> None:
         for label, text in (("Card number", number), ("Expiration", expiry), ("CVC", cvc),
                             ("ZIP", postal)):  # fmt: skip
             self.frame.get_by_label(label).fill("")
@@ -387,4 +390,29 @@ def test_the_ledger_page_fits(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/ledger-{width}-{scheme}.png")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: Browser, sandbox: Running, api: stripe.StripeClient, scheme: Any
+) -> None:
+    intent = make_intent(
+        api, confirm=True, payment_method="pm_card_threeDSecure2Required",
+        return_url="http://127.0.0.1:9/",
+    )  # fmt: skip
+    sandbox.post("/_sandbox/faults", {"action": "delay", "match": {"path": "/v1/refunds"}})
+    assert intent.next_action is not None
+    assert intent.next_action.redirect_to_url is not None
+    challenge = str(intent.next_action.redirect_to_url.url)
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    for url in (f"{sandbox.url}/", f"{sandbox.url}/stripe/element", challenge):
+        page.goto(url)
+        found = Axe().run(page)
+        serious = [
+            each["id"] for each in found.response["violations"]
+            if each["impact"] in {"serious", "critical"}
+        ]  # fmt: skip
+        assert serious == [], url
     context.close()

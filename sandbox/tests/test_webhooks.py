@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import httpx
@@ -215,3 +216,28 @@ def test_a_dead_receiver_does_not_hold_up_the_api(
 )
 def test_knobs_that_make_no_sense_are_refused(sandbox: Running, knob: dict[str, object]) -> None:
     assert httpx.post(f"{sandbox.url}/_sandbox/webhooks", json=knob).status_code == 400
+
+
+def test_the_configured_endpoint_moves_with_its_undelivered_events(
+    own_sandbox: Running, receiver: Receiver
+) -> None:
+    own_sandbox.kill()
+    own_sandbox.start("--webhook-url", f"http://127.0.0.1:{free_port()}/old")
+    make_intent(own_sandbox.client())
+    own_sandbox.kill()
+    own_sandbox.start("--webhook-url", receiver.url)
+    wait_for(lambda: receiver.types == ["payment_intent.created"])
+    found = httpx.get(f"{own_sandbox.url}/_sandbox/webhook_endpoints").json()["data"]
+    assert [each["url"] for each in found] == [receiver.url]
+
+
+def test_a_hanging_receiver_does_not_hold_up_the_end(own_sandbox: Running) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/hook"
+        own_sandbox.post("/_sandbox/webhook_endpoints", {"url": url, "secret": SECRET})
+        make_intent(own_sandbox.client())
+        line, _ = silent.accept()
+        with line:
+            started = time.monotonic()
+            assert own_sandbox.stop() == 0
+            assert time.monotonic() - started < 3
