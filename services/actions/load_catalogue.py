@@ -29,6 +29,10 @@ DEMO = DATA / "demo.toml"
 Row = dict[str, Any]
 M = TypeVar("M", bound=models.Model)
 
+INSERTED = "inserted"
+OVERWRITTEN = "overwritten"
+KEPT = "kept"
+
 
 class _Loader:
     """One run; a row that is there is staff's, and written only when `is_overwriting`."""
@@ -37,34 +41,39 @@ class _Loader:
         self.is_overwriting = is_overwriting
         self.counts: Counter[str] = Counter()
 
-    def put(self, model: type[M], *, key: Row, values: Row) -> tuple[M, bool]:
-        """Give the row, and whether it was written just now."""
-        row, is_new = model._default_manager.get_or_create(defaults=values, **key)
-        if not is_new and self.is_overwriting:
+    def put(self, model: type[M], *, key: Row, values: Row) -> tuple[M, str]:
+        """Give the row, and whether it was `INSERTED`, `OVERWRITTEN` or `KEPT`."""
+        row = model._default_manager.filter(**key).first()
+        what = OVERWRITTEN if self.is_overwriting else KEPT
+        if row is None:
+            row, what = model._default_manager.create(**key, **values), INSERTED
+        elif self.is_overwriting:
             for name, value in values.items():
                 setattr(row, name, value)
             row.save(update_fields=list(values))
-        what = "inserted" if is_new else "overwritten" if self.is_overwriting else "kept"
         self.counts[f"{model._meta.verbose_name_plural} {what}"] += 1
-        return row, is_new or self.is_overwriting
+        return row, what
 
     def area(self, data: Row) -> None:
         bands = data.pop("bands")
-        area, is_written = self.put(ServiceArea, key={"slug": data.pop("slug")}, values=data)
-        if is_written:
+        area, what = self.put(ServiceArea, key={"slug": data.pop("slug")}, values=data)
+        if what == KEPT:
+            return
+        if what == OVERWRITTEN:
             area.bands.all().delete()
-            TravelBand.objects.bulk_create(TravelBand(area=area, **band) for band in bands)
+        TravelBand.objects.bulk_create(TravelBand(area=area, **band) for band in bands)
 
     def service(self, data: Row, *, tiers: list[Row]) -> None:
         """Put a service with all that hangs on it; what staff took away stays away."""
         hours, rules, integrations = (data.pop(key) for key in ("hours", "rules", "integrations"))
         if "area" in data:
             data["area"] = ServiceArea.objects.get(slug=data["area"])
-        service, is_written = self.put(Service, key={"slug": data.pop("slug")}, values=data)
-        if not is_written:
+        service, what = self.put(Service, key={"slug": data.pop("slug")}, values=data)
+        if what == KEPT:
             return
-        for model in (ServiceHours, PriceRule, CancellationTier, ServiceIntegration):
-            model.objects.filter(service=service).delete()
+        if what == OVERWRITTEN:
+            for model in (ServiceHours, PriceRule, CancellationTier, ServiceIntegration):
+                model.objects.filter(service=service).delete()
         ServiceHours.objects.bulk_create(
             ServiceHours(service=service, **span) for span in span_rows(hours)
         )
@@ -82,8 +91,8 @@ class _Loader:
 
     def promo_code(self, data: Row) -> None:
         slugs = data.pop("services", [])
-        promo, is_written = self.put(PromoCode, key={"code": data.pop("code")}, values=data)
-        if is_written:
+        promo, what = self.put(PromoCode, key={"code": data.pop("code")}, values=data)
+        if what == OVERWRITTEN or (what == INSERTED and slugs):
             promo.services.set(Service.objects.filter(slug__in=slugs))
 
 
