@@ -131,7 +131,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # The row in PostgreSQL is the job; ringing the bell must never stall a request.
 CELERY_TASK_PUBLISH_RETRY = True
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "timeout": 1}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 CELERY_BEAT_SCHEDULE = {
     "bookings.expire-holds": {"task": "bookings.expire_holds", "schedule": 15.0},
     "payments.sweep": {"task": "payments.sweep", "schedule": 10.0},
