@@ -5,6 +5,8 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 
+from hmnp.settings.csp import payment_page_csp
+
 # Lets `admin.ModelAdmin[Booking]` name its model at run time too.
 django_stubs_ext.monkeypatch()
 
@@ -260,11 +262,6 @@ COMPANY = {
 
 # --- Content security ------------------------------------------------------------------------
 
-_STRIPE_ORIGIN = "/".join(STRIPE_JS_URL.split("/", 3)[:3])
-_STRIPE_FRAMES = [_STRIPE_ORIGIN]
-_STRIPE_CONNECT = [STRIPE_API_BASE.rstrip("/")]
-if _STRIPE_ORIGIN == "https://js.stripe.com":
-    _STRIPE_FRAMES += ["https://*.js.stripe.com", "https://hooks.stripe.com"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -279,11 +276,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # Only the page with the card field may load Stripe's script and frames.
-PAYMENT_PAGE_CSP = {
-    "script-src": ["'self'", _STRIPE_ORIGIN],
-    "frame-src": _STRIPE_FRAMES,
-    "connect-src": ["'self'", *_STRIPE_CONNECT],
-}
+PAYMENT_PAGE_CSP = payment_page_csp(js_url=STRIPE_JS_URL, api_base=STRIPE_API_BASE)
 
 # --- Logs ------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """A developer's machine: the sandbox plays the outside world, everything on loopback."""
 
 from hmnp.settings.base import *  # noqa: F403 -- settings modules are layered by import
-from hmnp.settings.base import ANYMAIL, PAYMENT_PAGE_CSP, PUBLIC_BASE_URL, env
+from hmnp.settings.base import ANYMAIL, env
+from hmnp.settings.csp import payment_page_csp
 
 SECRET_KEY = env.str("SECRET_KEY", default="insecure-local-only-secret")
 TOKEN_KEYS = env.str("TOKEN_KEYS", default="local:insecure-local-only-token-key")
@@ -17,12 +18,7 @@ STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_sand
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_sandbox"])
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=SANDBOX_URL)
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=f"{SANDBOX_URL}/js/v3/")
-_stripe_js_origin = "/".join(STRIPE_JS_URL.split("/", 3)[:3])
-PAYMENT_PAGE_CSP = {
-    "script-src": ["'self'", _stripe_js_origin],
-    "frame-src": [_stripe_js_origin],
-    "connect-src": ["'self'", STRIPE_API_BASE.rstrip("/")],
-}
+PAYMENT_PAGE_CSP = payment_page_csp(js_url=STRIPE_JS_URL, api_base=STRIPE_API_BASE)
 PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="proof_sandbox")
 
 ANYMAIL = {
