@@ -16,8 +16,11 @@ from payments.states import OPEN_PAYMENTS, RefundState
 _OPEN = [status.value for status in OPEN_PAYMENTS]
 
 
-def claims_to_close(*, now: datetime, limit: int) -> list[UUID]:
-    """List PAYING claims past their time, and CLOSING ones whose payment is not waiting."""
+def claims_to_close(*, now: datetime, clock: datetime, limit: int) -> list[UUID]:
+    """List PAYING claims past their time, and CLOSING ones whose payment is not waiting.
+
+    A claim's time is the database's `clock`, which has given it.
+    """
     waits = Payment.objects.filter(
         claim=OuterRef("pk"),
         status__in=_OPEN,
@@ -26,7 +29,7 @@ def claims_to_close(*, now: datetime, limit: int) -> list[UUID]:
     )
     return list(
         SlotClaim.objects.filter(
-            Q(state=ClaimState.PAYING.value, expires_at__lte=now)
+            Q(state=ClaimState.PAYING.value, expires_at__lte=clock)
             | Q(Q(state=ClaimState.CLOSING.value) & ~Exists(waits))
         )
         .order_by("expires_at")

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from hmnp.core.errors import DomainError
+from hmnp.core.transactions import database_now
 from payments import queries
 from payments.actions.attend_payment import attend_payment
 from payments.actions.close_claim import close_claim
@@ -46,7 +47,7 @@ def sweep_payments(*, now: datetime, limit: int = BATCH) -> Swept:
     they leave each other's rows alone, and nothing would go wrong if they did not.
     """
     swept = Swept()
-    for claim_id in queries.claims_to_close(now=now, limit=limit):
+    for claim_id in queries.claims_to_close(now=now, clock=database_now(), limit=limit):
         swept.claims += _one(swept, claim_id, lambda row: close_claim(claim_id=row, now=now), now)
     for payment_id in queries.payments_to_attend(now=now, limit=limit):
         swept.payments += _one(

@@ -1,0 +1,85 @@
+"""Steps of the flow, as tests take them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bookings.actions.create_booking import BookingRequest, create_booking
+from bookings.actions.hold_slot import Held
+from bookings.holders import token_of
+from bookings.models import Booking, SlotClaim
+from bookings.tests.factories import CUSTOMER, HOLDER, NOW, customer, hold, wanted
+from hmnp.core.transactions import database_now
+from payments.actions.open_payment import HoldToPay, OpenedPayment, open_payment
+from payments.actions.sweep_payments import Swept, sweep_payments
+from payments.models import Payment, Refund
+from payments.tests.driving import Stripe
+
+LATER = NOW + timedelta(hours=2)
+
+
+def open_for_hold(held: Held, now: datetime = NOW) -> OpenedPayment:
+    """Open the intent on a hold."""
+    return open_payment(target=HoldToPay(token=token_of(held.claim)), now=now)
+
+
+def open_for_booking(booking: Booking, now: datetime = NOW) -> OpenedPayment:
+    """Open the intent of a booking."""
+    return open_payment(target=booking.pk, now=now)
+
+
+def held_and_opened() -> tuple[Held, OpenedPayment]:
+    """Hold a slot and open an intent on it."""
+    held = hold()
+    return held, open_for_hold(held)
+
+
+def book_hold(held: Held, *, intent_id: str | None = None, now: datetime = NOW) -> Booking:
+    """Turn a hold into a booking."""
+    return create_booking(
+        request=BookingRequest(
+            wanted=wanted(),
+            customer=customer(),
+            token=token_of(held.claim),
+            payment_intent_id=intent_id,
+        ),
+        holder=HOLDER,
+        actor=CUSTOMER,
+        now=now,
+    )
+
+
+def pay(stripe: Stripe, opened: OpenedPayment, card: str = "pm_card_visa") -> dict[str, object]:
+    """Pay in the browser."""
+    assert opened.payment.provider_intent_id is not None
+    return stripe.pay(opened.payment.provider_intent_id, opened.client_secret, card)
+
+
+def run_out(claim_id: object) -> None:
+    """Let a claim's time be over on the database's clock."""
+    SlotClaim.objects.filter(pk=claim_id).update(expires_at=database_now() - timedelta(seconds=1))
+
+
+def sweep(now: datetime = LATER) -> Swept:
+    """Run the sweeper once, when everything is due."""
+    return sweep_payments(now=now)
+
+
+def payment_now(payment: Payment) -> Payment:
+    """Read a payment again."""
+    return Payment.objects.get(pk=payment.pk)
+
+
+def booking_now(booking: Booking) -> Booking:
+    """Read a booking again."""
+    return Booking.objects.get(pk=booking.pk)
+
+
+def claim_now(claim: SlotClaim) -> SlotClaim:
+    """Read a claim again."""
+    return SlotClaim.objects.get(pk=claim.pk)
+
+
+def promised() -> list[tuple[str, int]]:
+    """Give every refund row as its occasion and its cents."""
+    return [(r.reason_key, r.amount_cents) for r in Refund.objects.order_by("requested_at", "pk")]
