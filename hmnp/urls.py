@@ -3,9 +3,46 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from bookings.pages import confirmed, details, find, manage, when
 from hmnp.api import urlpatterns as api_urls
+from payments import pages as pay_pages
+from services import pages as service_pages
+
+# The names are used across floors; templates and mails know addresses by nothing else.
+pages = [
+    path("", service_pages.home, name="home"),
+    path("services/<slug:slug>/", service_pages.service, name="service"),
+    path("fees/", service_pages.fee_schedule, name="fee-schedule"),
+    path("terms/", service_pages.terms, name="terms"),
+    path("privacy/", service_pages.privacy, name="privacy"),
+    path("book/pay/", pay_pages.pay, name="book-pay"),
+    path("book/pay/intent", pay_pages.pay_intent, name="book-pay-intent"),
+    path("book/pay/return", pay_pages.pay_return, name="book-pay-return"),
+    path("book/confirmed/<uuid:booking_id>/", confirmed.confirmed, name="book-confirmed"),
+    path("book/confirmed/<uuid:booking_id>/calendar.ics", confirmed.calendar, name="book-calendar"),
+    path("book/<slug:slug>/when/", when.when, name="book-when"),
+    path("book/<slug:slug>/details/", details.details, name="book-details"),
+    path("manage/<uuid:booking_id>", manage.manage, name="manage"),
+    path("manage/<uuid:booking_id>/calendar.ics", manage.calendar, name="manage-calendar"),
+    path("manage/<uuid:booking_id>/reschedule", manage.reschedule, name="manage-reschedule"),
+    path("manage/<uuid:booking_id>/cancel", manage.cancel, name="manage-cancel"),
+    path("manage/<uuid:booking_id>/pay", pay_pages.pay_balance, name="manage-pay"),
+    path(
+        "manage/<uuid:booking_id>/pay/intent",
+        pay_pages.pay_balance_intent,
+        name="manage-pay-intent",
+    ),
+    path(
+        "manage/<uuid:booking_id>/pay/return",
+        pay_pages.pay_balance_return,
+        name="manage-pay-return",
+    ),
+    path("find/", find.find, name="find"),
+    path("find/sent/", find.sent, name="find-sent"),
+]
 
 urlpatterns = [
+    *pages,
     path("api/v2/", include(api_urls)),
     path("", include("hmnp.core.urls")),
     path("admin/", admin.site.urls),

@@ -1,10 +1,19 @@
-"""What every page and mail words alike: days, times, spans, and how a form is sent once."""
+"""What every page shares: how days and times are worded, and what is true of each answer."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import wraps
 from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
+
+from hmnp.core.errors import DomainError
+
+View = Callable[..., HttpResponseBase]
 
 _ZONE_NAMES = {
     "America/New_York": "Eastern",
@@ -67,3 +76,36 @@ def length(minutes: int) -> str:
 def new_form_key() -> str:
     """Give the idempotency key of a form, made as its page is loaded."""
     return uuid.uuid4().hex
+
+
+def page(*methods: str, is_personal: bool = True) -> Callable[[View], View]:
+    """Make a view a page: only `methods`, refusals as the error page, kept by no cache.
+
+    `is_personal` is False for what everybody sees alike.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            allowed = (*methods, "HEAD") if "GET" in methods else methods
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(methods)
+            try:
+                response = view(request, *args, **kwargs)
+            except DomainError as error:
+                response = error_page(request, error)
+            if is_personal:
+                response["Cache-Control"] = "no-store"
+            return response
+
+        return answer
+
+    return decorate
+
+
+def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """Answer a refusal with a page that says what it means and where to go."""
+    response = render(request, "error.html", {"error": error}, status=error.status)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
