@@ -9,7 +9,13 @@ from django.db import models
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 
-from services.forms import BandFormSet, DollarsField, MinuteOfDayField
+from services.forms import (
+    BandFormSet,
+    DollarsField,
+    MinuteOfDayField,
+    PriceRuleForm,
+    ServiceForm,
+)
 from services.models import (
     CancellationTier,
     PriceRule,
@@ -58,6 +64,7 @@ class HoursInline(InPeoplesUnits, admin.TabularInline[ServiceHours, Service]):
 
 class PriceRuleInline(InPeoplesUnits, admin.TabularInline[PriceRule, Service]):
     model = PriceRule
+    form = PriceRuleForm
     extra = 0
 
 
@@ -79,6 +86,7 @@ class BandInline(InPeoplesUnits, admin.TabularInline[TravelBand, ServiceArea]):
 
 @admin.register(Service)
 class ServiceAdmin(InPeoplesUnits, admin.ModelAdmin[Service]):
+    form = ServiceForm
     list_display = ["name", "slug", "type", "base_price", "duration_minutes", "is_active"]
     list_filter = ["type", "is_active"]
     search_fields = ["name", "slug"]

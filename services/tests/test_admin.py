@@ -113,6 +113,28 @@ def test_what_makes_no_sense_is_refused_in_words(staff: Client, change: dict[str
 @pytest.mark.parametrize(
     ("change", "is_saved"),
     [
+        ({"base_price_cents": "35.00"}, True),
+        ({"base_price_cents": "35.01"}, False),
+        ({"base_price_cents": "45", "included_documents": "2"}, True),
+        ({"rules-0-amount_cents": "10.01"}, False),  # EXTRA_DOCUMENT
+        ({"rules-1-amount_cents": "1.01"}, False),  # EXTRA_SIGNER
+        ({"rules-2-is_active": "on"}, False),  # LATE_NIGHT
+        ({"rules-2-amount_cents": "25"}, True),
+        ({"rules-1-amount_cents": ""}, False),
+        ({"base_price_cents": "", "included_signers": ""}, False),
+    ],
+)
+def test_online_nothing_above_the_legal_maximum_can_be_saved(
+    staff: Client, change: dict[str, str], is_saved: bool
+) -> None:
+    url = change_url(Service.objects.get(slug="ron"))
+    response = staff.post(url, form_of(staff, url) | change)
+    assert (response.status_code == 302) is is_saved, response.context["errors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_saved"),
+    [
         ({}, True),
         ({"bands-1-up_to_miles": "29"}, False),
         ({"bands-1-up_to_miles": "31"}, False),
