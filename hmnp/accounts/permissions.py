@@ -37,7 +37,7 @@ class ByTable(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Allow what the table allows; an unknown method is left to answer 405."""
-        if view.action is None:
+        if view.action in (None, "metadata"):
             return True
         access: Access | None = view.access.get(view.action)
         if access is None:

@@ -60,7 +60,7 @@ def _print_addresses(site: Site) -> None:
     lines = [
         "",
         f"  site       {site.base_url}/",
-        f"  API        {site.base_url}/api/v2/   (docs: {site.base_url}/api/docs/)",
+        f"  API        {site.base_url}/api/v2   (docs: {site.base_url}/api/v2/docs)",
         f"  staff      {site.base_url}/admin/",
         f"  sandbox    {site.sandbox_url}/   (keys sk_test_sandbox, pk_test_sandbox)",
         f"  logs       {site.logs}/*.log",
