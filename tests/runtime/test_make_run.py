@@ -35,11 +35,12 @@ def _wait_until_up(run: subprocess.Popen[str]) -> str:
     """Read what make says until everything answers."""
     assert run.stdout is not None
     said = ""
+    line: str
     for line in run.stdout:
         said += line
         if line.startswith("Ctrl-C"):
             return said
-    pytest.fail(f"make run ended before everything answered:\n{said}")
+    raise AssertionError(f"make run ended before everything answered:\n{said}")
 
 
 def _end(run: subprocess.Popen[str], which: signal.Signals) -> int:
@@ -48,7 +49,7 @@ def _end(run: subprocess.Popen[str], which: signal.Signals) -> int:
     return run.returncode
 
 
-def test_it_comes_up_is_shared_and_leaves_nothing_behind(checkout: Checkout) -> None:
+def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout: Checkout) -> None:
     run = checkout.make("run")
     said = _wait_until_up(run)
     assert f"http://127.0.0.1:{checkout.port}/" in said
@@ -70,20 +71,12 @@ def test_it_comes_up_is_shared_and_leaves_nothing_behind(checkout: Checkout) -> 
     assert f"already runs at http://127.0.0.1:{checkout.port}/" in refused
     assert http_status(f"http://{LOOPBACK}:{checkout.port}/readyz") == 200
 
+    make_user = "from django.contrib.auth.models import User; User.objects.create_user('kept')"
+    checkout.manage("shell", "--no-imports", "-c", make_user)
     _end(run, signal.SIGTERM)
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
-
-def test_ctrl_c_stops_all_of_it_and_the_next_start_is_quick_and_keeps_the_data(
-    checkout: Checkout,
-) -> None:
-    run = checkout.make("run")
-    _wait_until_up(run)
-    make_user = "from django.contrib.auth.models import User; User.objects.create_user('kept')"
-    checkout.manage("shell", "--no-imports", "-c", make_user)
-    _end(run, signal.SIGINT)
-    assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
-
+    # The next start is quick, keeps the data, and Ctrl-C ends it as well.
     started_at = time.monotonic()
     again = checkout.make("run")
     _wait_until_up(again)
@@ -94,10 +87,11 @@ def test_ctrl_c_stops_all_of_it_and_the_next_start_is_quick_and_keeps_the_data(
         "print(User.objects.filter(username='kept').count())"
     )
     assert checkout.manage("shell", "--no-imports", "-c", find_user).strip() == "1"
-    _end(again, signal.SIGTERM)
+    _end(again, signal.SIGINT)
+    assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
 
-def test_a_killed_supervisor_takes_its_children_along_and_blocks_nothing(
+def test_a_killed_supervisor_blocks_nothing_and_a_child_that_dies_is_named(
     checkout: Checkout,
 ) -> None:
     run = checkout.make("run")
@@ -112,14 +106,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_blocks_nothing(
         time.sleep(0.1)
 
     again = checkout.make("run")
-    _wait_until_up(again)
-    _end(again, signal.SIGTERM)
-    assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
-
-
-def test_a_child_that_dies_is_named_and_everything_stops(checkout: Checkout) -> None:
-    run = checkout.make("run")
-    _wait_until_up(run)
+    assert "PostgreSQL: already running" in _wait_until_up(again)
     beats = [
         process
         for process in checkout.processes()
@@ -127,8 +114,8 @@ def test_a_child_that_dies_is_named_and_everything_stops(checkout: Checkout) -> 
     ]
     assert len(beats) == 1
     beats[0].kill()
-    said = run.communicate(timeout=60)[0]
-    assert run.returncode != 0
+    said = again.communicate(timeout=60)[0]
+    assert again.returncode != 0
     assert "beat ended by itself" in said
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
