@@ -94,7 +94,10 @@ class BookingExpired(BookingEvent):
 
 @dataclass(frozen=True)
 class RefundOwed(BookingEvent):
-    """`amount_cents` of what was paid go back; `reason_key` names the occasion, once a booking."""
+    """`amount_cents` of what was paid go back; `reason_key` names the occasion, once a booking.
+
+    What an earlier fact promised and has not gone back yet is part of the amount.
+    """
 
     amount_cents: int
     reason_key: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Sum
+
 from bookings.actions.record_payment import record_payment
 from bookings.events import (
     BookingCancelled,
@@ -22,9 +24,9 @@ from payments.actions.close_payment import end_without_intent
 from payments.actions.request_refund import request_full_refund, request_refund
 from payments.actors import STRIPE
 from payments.locks import LockedPayment, lock_payments_of_booking, lock_payments_of_claim
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.rows import add_payment, change, kind_of_due
-from payments.states import CAPTURED_PAYMENTS, PaymentKind, PaymentStatus
+from payments.states import CAPTURED_PAYMENTS, PaymentKind, PaymentStatus, RefundState
 from services.pricing import LEAST_CHARGE_CENTS
 
 
@@ -132,12 +134,18 @@ def on_expired(event: BookingExpired) -> None:
 
 
 def on_refund_owed(event: RefundOwed) -> None:
-    """Promise back what the booking owes, out of its newest payments first."""
+    """Promise back what the booking owes, out of its newest payments first.
+
+    The booking counts only what has gone back; what is promised already is part of what it owes.
+    """
     now = Booking.objects.values_list("updated_at", flat=True).get(pk=event.booking_id)
     payments = lock_payments_of_booking(booking_id=event.booking_id)
+    promised = Refund.objects.filter(
+        payment__in=payments, status__in=[RefundState.REQUESTED, RefundState.PENDING]
+    ).aggregate(cents=Sum("amount_cents", default=0))["cents"]
     request_refund(
         payments=payments,
-        amount_cents=event.amount_cents,
+        amount_cents=max(event.amount_cents - promised, 0),
         reason_key=event.reason_key,
         now=now,
     )
