@@ -204,15 +204,17 @@ def fit(*, schedule: NotarySchedule, job: Job, zone: ZoneInfo) -> Fit | Reason:
         next_period_starts_at = following.starts_at - timedelta(minutes=onward)
         if not drivable(first=job, second=following, second_period_starts_at=next_period_starts_at):
             return Reason.TRAVEL_OUT
-        # A longer drive to the next job must not run through time that is taken outside.
-        current = following.period_starts_at or next_period_starts_at
-        if next_period_starts_at < current and _blocked(
-            schedule.blocks, starts_at=next_period_starts_at, ends_at=current
-        ):
-            return Reason.TRAVEL_OUT
+        # A longer drive to the next job must not run through time that is taken outside. Counted,
+        # not read: the stored one may still begin at a dead hold.
         before = inbound_minutes(
             home_zip=schedule.home_zip, previous=previous, job=following, zone=zone
         )
+        if onward > before and _blocked(
+            schedule.blocks,
+            starts_at=next_period_starts_at,
+            ends_at=following.starts_at - timedelta(minutes=before),
+        ):
+            return Reason.TRAVEL_OUT
         outbound = onward - before if _same_day(job, following, zone) else 0
 
     if _blocked(schedule.blocks, starts_at=period_starts_at, ends_at=job.free_at):
