@@ -16,6 +16,7 @@ from bookings.claims import Occupied
 from bookings.errors import SlotTaken, SlotUnavailable
 from hmnp.core import transactions
 from hmnp.core.times import local_date, rfc3339
+from services import travel
 from services.definitions import ServiceDefinition
 
 T = TypeVar("T")
@@ -49,7 +50,13 @@ def free_slots(
     days: int,
     now: datetime,
 ) -> list[Slot]:
-    """Give what can really be held on local days, in order; two statements. Raises `UnknownZip`."""
+    """Give what can really be held on local days, in order; two statements.
+
+    Raises `UnknownZip` and `OutOfServiceArea`.
+    """
+    if service.area is not None and zip_code:
+        miles = travel.distance_miles(area=service.area, zip_code=zip_code)
+        travel.travel_fee_cents(area=service.area, miles=miles)
     loaded = schedules.load(service=service, first_day=first_day, days=days)
     length = timedelta(minutes=service.duration_minutes)
     return [
@@ -113,20 +120,26 @@ def win(
     attempt: Callable[[int], T],
     own_claim: UUID | None = None,
     own_notary: int | None = None,
+    keeps_time: bool = False,
 ) -> T:
     """Run `attempt(notary_id)` for the best notary, in a transaction of its own, then the next.
 
     One candidate a transaction: holding one calendar while asking for another's deadlocks as soon
     as two customers rank the notaries differently. `own_claim` does not stand in its own way, and
-    `own_notary` keeps the job if it can. Raises `SlotUnavailable`, `SlotTaken` (both with
-    alternatives) and what `attempt` raises.
+    `own_notary` keeps the job if it can. With `keeps_time` the start was agreed before: notice,
+    horizon and hours are not judged again, only who can do it. Raises `SlotUnavailable`,
+    `SlotTaken` (both with alternatives) and what `attempt` raises.
     """
     loaded = schedules.load(
         service=service,
         first_day=local_date(starts_at, zone=service.timezone),
         without_claim=own_claim,
     )
-    never = misfit(service=service, starts_at=starts_at, now=now, blackouts=loaded.blackouts)
+    never = (
+        None
+        if keeps_time
+        else misfit(service=service, starts_at=starts_at, now=now, blackouts=loaded.blackouts)
+    )
     if never is None:
         fits, reasons = rank(
             service=service, schedules=loaded.notaries, starts_at=starts_at, zip_code=zip_code

@@ -115,8 +115,14 @@ def _move(
     _check_movable(claim=claim, token=token, wanted=wanted, now=now)
     if wanted.is_same_as(claim):
         return transactions.run(lambda: _resume(request, token, now, idempotency))
+    keeps_time = (wanted.service.id, wanted.starts_at) == (claim.service_id, claim.starts_at)
     pricing = agreed_price(
-        wanted=wanted, quote_token=request.quote_token, expected_cents=None, claim=None, now=now
+        wanted=wanted,
+        quote_token=request.quote_token,
+        expected_cents=None,
+        # Whether it is an emergency was judged when this time was claimed.
+        claim=claim if keeps_time else None,
+        now=now,
     )
     facts = claim_facts(wanted=wanted, pricing=pricing)
 
@@ -143,6 +149,7 @@ def _move(
         now=now,
         attempt=attempt,
         own_claim=claim.pk,
+        keeps_time=keeps_time,
     )
 
 

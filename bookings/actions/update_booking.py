@@ -95,6 +95,7 @@ def _carry_out(booking: Booking, plan: UpdatePlan, actor: Actor, now: datetime) 
         attempt=attempt,
         own_claim=claim.pk if claim else None,
         own_notary=booking.notary_id,
+        keeps_time=plan.wanted.starts_at == booking.starts_at,
     )
 
 
