@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bookings import claims
+from bookings import claims, timeline
 from bookings.models import Booking, SlotClaim
-from bookings.states import ClaimState
+from bookings.states import ClaimState, TimelineAction
+from hmnp.core.context import SYSTEM
 
 
 def prolong_payment(*, claim: SlotClaim, booking: Booking | None, now: datetime) -> None:
@@ -19,5 +20,10 @@ def prolong_payment(*, claim: SlotClaim, booking: Booking | None, now: datetime)
         expires_at=until, max_expires_at=until
     )
     if booking is not None:
-        booking.expires_at = until
-        Booking.objects.filter(pk=booking.pk).update(expires_at=until, updated_at=now)
+        timeline.apply(
+            booking=booking,
+            action=TimelineAction.UPDATED,
+            actor=SYSTEM,
+            now=now,
+            changes={"expires_at": until},
+        )

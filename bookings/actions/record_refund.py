@@ -33,15 +33,14 @@ def record_refund(
 def record_refund_failure(
     *, booking: Booking, refund_id: UUID, reason: str, actor: Actor, now: datetime
 ) -> None:
-    """Say that a refund failed; it is tried again, or a person is called."""
-    Booking.objects.filter(pk=booking.pk).exclude(refund_status=RefundStatus.NONE).update(
-        refund_status=RefundStatus.FAILED, updated_at=now
-    )
-    timeline.record(
+    """Say that a locked booking's refund failed; it is tried again, or a person is called."""
+    is_shown = booking.refund_status != RefundStatus.NONE
+    timeline.apply(
         booking=booking,
         action=TimelineAction.REFUNDED,
         actor=actor,
         now=now,
+        changes={"refund_status": RefundStatus.FAILED.value} if is_shown else {},
         metadata={"refundId": refund_id, "failed": True, "reason": reason},
     )
 
