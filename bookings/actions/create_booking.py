@@ -207,8 +207,9 @@ def _book(
 ) -> Booking:
     """Write the booking for a claim whose calendar is locked."""
     promo = _take_promo(request, now)
-    due_nothing = request.due_nothing(actor) and claim.intent_at is None
-    due_cents = 0 if due_nothing else pricing.deposit_required_cents
+    if request.due_nothing(actor) and claim.intent_at is None:
+        pricing = pricing.without_deposit()
+    due_cents = pricing.deposit_required_cents
     booking = _insert(request, claim, pricing, due_cents, actor, now)
     if promo is not None:
         promotions.redeem(promo=promo, booking=booking, now=now)
