@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -22,11 +23,21 @@ from bookings.models import Booking
 from bookings.quoting import Wanted
 from hmnp.accounts.principals import Principal
 from hmnp.core.api.validation import read
-from hmnp.core.errors import Fault, ValidationFailed
+from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from services.catalogue import get_service, require_service
 from services.definitions import ServiceDefinition
 from services.errors import InvalidService
 from services.quotes import request_faults
+
+
+@contextmanager
+def naming(names: Mapping[str, str]) -> Iterator[None]:
+    """Let a refusal name its field as this endpoint does."""
+    try:
+        yield
+    except DomainError as error:
+        error.field = names.get(error.field or "", error.field)
+        raise
 
 
 def offered_service(values: Mapping[str, Any], faults: list[Fault]) -> ServiceDefinition | None:
@@ -84,9 +95,9 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
     """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
     values, faults = read(BookingCreateSerializer(data=body))
     service = offered_service(values, faults)
-    if ("holdId" in values) != ("holdToken" in values):
-        missing = "holdToken" if "holdId" in values else "holdId"
-        faults.append(Fault(missing, "required", "A hold is named by its id and its token."))
+    missing = [name for name in ("holdId", "holdToken") if name not in body]
+    if len(missing) == 1:
+        faults.append(Fault(missing[0], "required", "A hold is named by its id and its token."))
     address = values.get("address")
     if service is not None:
         faults += _substance(
@@ -98,6 +109,7 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
             known=faults,
             now=now,
         )
+    faults += _people_faults(signers=values.get("signers"), details=values.get("signerDetails", ()))
     if service is None or faults:
         raise ValidationFailed(*faults)
     token = None
@@ -120,7 +132,7 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
             unit=(address or {}).get("unit", ""),
             city=(address or {}).get("city", ""),
             state=(address or {}).get("state", ""),
-            signer_details=list(values.get("signerDetails", [])),
+            signer_details=list(values["signerDetails"]),
             special_instructions=values["specialInstructions"],
             locale=str(values["locale"]),
             sms_consent=values["smsConsent"],
@@ -155,6 +167,10 @@ def asked_changes(*, body: Any, booking: Booking, is_whole: bool, now: datetime)
         names={"zip": "address"},
         known=faults,
         now=now,
+    )
+    faults += _people_faults(
+        signers=values.get("signers", booking.signers),
+        details=values.get("signerDetails", booking.signer_details),
     )
     if faults:
         raise ValidationFailed(*faults)
@@ -210,11 +226,13 @@ def _substance(
         Fault(names.get(fault.field or "", fault.field), fault.code, fault.message)
         for fault in found
     ]
-    signers = values.get("signers")
-    details = values.get("signerDetails", [])
-    if signers is not None and len(details) > signers:
-        renamed.append(Fault("signerDetails", "too_many", "More people than signers."))
     return [fault for fault in renamed if str(fault.field) not in faulty]
+
+
+def _people_faults(*, signers: int | None, details: Sequence[Any]) -> list[Fault]:
+    if signers is None or len(details) <= signers:
+        return []
+    return [Fault("signerDetails", "too_many", "More people than signers.")]
 
 
 def _promo(values: Mapping[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from bookings import holders
 from bookings.actions.hold_slot import Held, hold_slot
 from bookings.actions.release_hold import release_hold
-from bookings.api.asked import asked_hold, offered_service
+from bookings.api.asked import asked_hold, naming, offered_service
 from bookings.api.schemas import AvailabilitySerializer, HeldSlotSerializer
 from bookings.api.serializers import AvailabilityQuerySerializer, HoldSerializer
 from bookings.errors import HoldNotFound
@@ -28,7 +28,7 @@ from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors
 from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
-from hmnp.core.errors import DomainError, Fault, ValidationFailed
+from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.times import rfc3339
 
@@ -125,17 +125,14 @@ class AvailabilityViewSet(ApiViewSet):
                 )
 
             idempotency = keyed.with_render(render)
-            try:
+            place = "address.zip" if "address" in request.data else "zip"
+            with naming({"scheduledDateTime": "startTime", "zip": place, "address.zip": place}):
                 held = hold_slot(
                     request=asked,
                     holder=holders.holder_of(principal),
                     now=now,
                     idempotency=idempotency,
                 )
-            except DomainError as error:
-                if error.field == "scheduledDateTime":
-                    error.field = "startTime"
-                raise
             return keyed.respond(held, render, idempotency)
 
         return Keyed.of(request, principal_key=principal.key).run(work)

@@ -14,7 +14,7 @@ from bookings import holders, ics, queries
 from bookings.actions.cancel_booking import cancel_booking
 from bookings.actions.create_booking import create_booking
 from bookings.actions.update_booking import update_booking
-from bookings.api.asked import asked_booking, asked_changes
+from bookings.api.asked import asked_booking, asked_changes, naming
 from bookings.api.listing import bookings_page
 from bookings.api.lookup import IF_MATCH, expected_version, visible_booking
 from bookings.api.schemas import (
@@ -44,6 +44,7 @@ from hmnp.core.idempotency import Answer, Secret
 
 _READ = Access(customer=True, scope="bookings:read")
 _WRITE = Access(customer=True, scope="bookings:write")
+_PLACE = {"zip": "address.zip"}
 
 
 class BookingViewSet(ApiViewSet):
@@ -95,13 +96,14 @@ class BookingViewSet(ApiViewSet):
         def work(keyed: Keyed) -> Response:
             asked = asked_booking(body=request.data, principal=principal, now=now)
             idempotency = keyed.with_render(_created)
-            booking = create_booking(
-                request=asked,
-                holder=holders.holder_of(principal),
-                actor=principal.actor,
-                now=now,
-                idempotency=idempotency,
-            )
+            with naming(_PLACE):
+                booking = create_booking(
+                    request=asked,
+                    holder=holders.holder_of(principal),
+                    actor=principal.actor,
+                    now=now,
+                    idempotency=idempotency,
+                )
             return keyed.respond(booking, _created, idempotency)
 
         return Keyed.of(request, principal_key=principal.key).run(work)
@@ -220,12 +222,12 @@ def _change(request: Request, booking_id: str, *, is_whole: bool) -> Response:
     booking = visible_booking(request, booking_id)
     version = expected_version(request, booking)
     changes = asked_changes(body=request.data, booking=booking, is_whole=is_whole, now=now)
-    return _answer(
-        update_booking(
+    with naming(_PLACE):
+        changed = update_booking(
             booking_id=booking.pk,
             changes=changes,
             actor=principal_of(request).actor,
             now=now,
             expected_version=version,
         )
-    )
+    return _answer(changed)

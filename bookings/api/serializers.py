@@ -10,6 +10,7 @@ from rest_framework import serializers
 from bookings.models.booking import Locale
 from bookings.states import BookingStatus
 from hmnp.core.api.serializers import (
+    CalendarDateField,
     InstantField,
     MoneyField,
     StrictBooleanField,
@@ -95,7 +96,7 @@ class CustomerSerializer(StrictSerializer):
     address = AddressSerializer(required=False, help_text="Required for MOBILE, refused for RON.")
     signers = CountField()
     documents = CountField()
-    signerDetails = serializers.ListField(child=SignerSerializer(), required=False, max_length=20)
+    signerDetails = serializers.ListField(child=SignerSerializer(), default=list, max_length=20)
     specialInstructions = StrictCharField(
         max_length=500, required=False, allow_blank=True, default=""
     )
@@ -128,7 +129,7 @@ class AvailabilityQuerySerializer(StrictSerializer):
     """Which days to look at."""
 
     serviceId = StrictCharField(max_length=60, help_text="A service's id or slug.")
-    date = serializers.DateField(help_text="The first day, in the business zone.")
+    date = CalendarDateField(help_text="The first day, in the business zone.")
     days = serializers.IntegerField(min_value=1, max_value=14, default=1)
     timezone = StrictCharField(
         max_length=60, required=False, help_text="An IANA zone to write the times in."
@@ -141,8 +142,8 @@ class BookingListQuerySerializer(StrictSerializer):
 
     status = serializers.ChoiceField(choices=[s.value for s in BookingStatus], required=False)
     serviceId = StrictCharField(max_length=60, required=False)
-    dateFrom = serializers.DateField(required=False, help_text="First local day of appointments.")
-    dateTo = serializers.DateField(required=False, help_text="Last local day of appointments.")
+    dateFrom = CalendarDateField(required=False, help_text="First local day of appointments.")
+    dateTo = CalendarDateField(required=False, help_text="Last local day of appointments.")
     updatedSince = InstantField(required=False, help_text="Changed then or later, microseconds.")
     limit = serializers.IntegerField(min_value=1, max_value=100, default=50)
     cursor = StrictCharField(max_length=200, required=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,6 +57,17 @@ class InstantField(serializers.Field[datetime, str, str, Any]):
     def to_representation(self, value: datetime) -> str:
         """Write the instant in the business zone."""
         return times.rfc3339(value, zone=ZoneInfo(settings.BUSINESS_TIME_ZONE))
+
+
+class CalendarDateField(serializers.DateField):
+    """A calendar date of this century: farther off, a zone's midnight may not be a time at all."""
+
+    def to_internal_value(self, value: Any) -> date:
+        """Give the date."""
+        day = super().to_internal_value(value)
+        if not 2000 <= day.year < 2100:
+            raise serializers.ValidationError("This date is too far away.", code="out_of_range")
+        return day
 
 
 @extend_schema_field(OpenApiTypes.NUMBER)
