@@ -23,7 +23,7 @@ STREET = "77 Canary Lane"
 def make_booking(service: ServiceDefinition, **fields: Any) -> Booking:
     """Insert a confirmed booking two days ahead, with half of it paid."""
     now = timezone.now()
-    starts_at: datetime = fields.pop("starts_at", now + timedelta(days=2))
+    starts_at: datetime = fields.pop("starts_at", now.replace(microsecond=0) + timedelta(days=2))
     notary, _ = Notary.objects.get_or_create(
         email="nora@example.com", defaults={"name": "Nora Notary", "home_zip": "77591"}
     )
@@ -32,7 +32,7 @@ def make_booking(service: ServiceDefinition, **fields: Any) -> Booking:
         service=service,
         facts=PriceFacts(
             starts_at=starts_at,
-            judged_at=now,
+            judged_at=starts_at - timedelta(days=2),
             signers=signers,
             documents=documents,
             zip_code="77573" if service.is_mobile else None,

@@ -20,7 +20,8 @@ from integrations.models import OutboxJob
 from integrations.outbox import Policy
 from integrations.states import Destination, JobKind, JobState, MessageKind
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+committed = pytest.mark.django_db(transaction=True)
 
 POLICY = Policy(max_attempts=3, give_up_after=timedelta(hours=1))
 
@@ -106,6 +107,7 @@ def test_a_job_that_is_not_there_is_not_claimed() -> None:
     assert outbox.claim(job_id=uuid4()) is None
 
 
+@committed
 def test_eight_workers_on_the_same_jobs_do_each_exactly_once(booking: Booking) -> None:
     jobs = [message(booking, occurrence=str(number)) for number in range(12)]
 
@@ -117,6 +119,7 @@ def test_eight_workers_on_the_same_jobs_do_each_exactly_once(booking: Booking) -
     assert set(OutboxJob.objects.values_list("attempts", flat=True)) == {1}
 
 
+@committed
 def test_without_skip_locked_and_the_state_check_two_workers_do_the_same_job() -> None:
     """The negative control: read, then write, and the race is there."""
     with connection.cursor() as cursor:
@@ -315,6 +318,7 @@ def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
     assert set(outbox.take_unanswered()) == {lost.pk, retried.pk}
 
 
+@committed
 def test_a_dead_broker_loses_no_job_and_breaks_no_request(
     booking: Booking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -326,6 +330,7 @@ def test_a_dead_broker_loses_no_job_and_breaks_no_request(
     assert "on_commit" in caplog.text
 
 
+@committed
 def test_the_table_refuses_twins_and_messages_to_nobody(booking: Booking) -> None:
     job = message(booking)
     job.pk = uuid4()
