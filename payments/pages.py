@@ -151,9 +151,12 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
         "return_url": request.build_absolute_uri(door.return_url),
         "stripe_js_url": settings.STRIPE_JS_URL,
         "declined": _decline(booking) if "declined" in request.GET else "",
-        "back_href": "" if door.is_step else manage_path(booking=booking),
+        "manage_href": manage_path(booking=booking),
     }
-    return render(request, "payments/pay.html", context)
+    response = render(request, "payments/pay.html", context)
+    # Before paying, too, a customer may find the time wrong and move or cancel.
+    cookies.keep_manage(response, booking=booking)
+    return response
 
 
 def _intent(booking: Booking, door: _Door) -> HttpResponse:
