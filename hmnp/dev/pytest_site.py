@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from pytest_django import Settings
 
 from hmnp.dev.chromium import chromium_path
 from hmnp.dev.guard import Guard
@@ -32,24 +33,34 @@ def process_guard() -> Iterator[Guard]:
     guard.close()
 
 
-def _live(folder: Path, guard: Guard) -> LiveProcesses:
+def _live(folder: Path, guard: Guard, *, port: int, sandbox_port: int) -> LiveProcesses:
     database = settings.DATABASES["default"]
     address = os.environ["DATABASE_URL"].partition("?")
     url = address[0].rpartition("/")[0] + f"/{database['NAME']}" + "".join(address[1:])
     return LiveProcesses(
         folder=folder,
-        environment={"DJANGO_SETTINGS_MODULE": "hmnp.settings.live_test", "DATABASE_URL": url}
-        | {name: os.environ[name] for name in ("REDIS_URL", "CELERY_BROKER_URL")},
-        port=int(os.environ["PORT"]),
-        sandbox_port=int(os.environ["SANDBOX_PORT"]),
+        environment={
+            "DJANGO_SETTINGS_MODULE": "hmnp.settings.live_test",
+            "DATABASE_URL": url,
+            "REDIS_URL": os.environ["REDIS_URL"],
+            "CELERY_BROKER_URL": os.environ["CELERY_BROKER_URL"],
+            "PORT": str(port),
+            "SANDBOX_PORT": str(sandbox_port),
+        },
+        port=port,
+        sandbox_port=sandbox_port,
         guard=guard,
     )
+
+
+def _session_ports() -> dict[str, int]:
+    return {"port": int(os.environ["PORT"]), "sandbox_port": int(os.environ["SANDBOX_PORT"])}
 
 
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) -> Iterator[str]:
     """Address of a sandbox that runs for the whole session, where the settings look for it."""
-    live = _live(tmp_path_factory.mktemp("sandbox"), process_guard)
+    live = _live(tmp_path_factory.mktemp("sandbox"), process_guard, **_session_ports())
     live.start_sandbox()
     yield live.sandbox_url
     live.stop()
@@ -59,7 +70,7 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) 
 def _live_web(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, process_guard: Guard
 ) -> Iterator[str]:
-    live = _live(tmp_path_factory.mktemp("web"), process_guard)
+    live = _live(tmp_path_factory.mktemp("web"), process_guard, **_session_ports())
     live.start_web()
     yield live.base_url
     live.stop()
@@ -72,12 +83,22 @@ def live_site(transactional_db: None, _live_web: str) -> str:
 
 
 @pytest.fixture
-def live(transactional_db: None, tmp_path: Path, process_guard: Guard) -> Iterator[LiveProcesses]:
+def live(
+    transactional_db: None, settings: Settings, tmp_path: Path, process_guard: Guard
+) -> Iterator[LiveProcesses]:
     """Web, worker and sandbox of this one test, to start, kill -9 and start again.
 
-    Not together with `live_site` or `sandbox_url`: the ports are the same.
+    Their ports are their own; the test's settings point at them.
     """
-    processes = _live(tmp_path, process_guard)
+    processes = _live(tmp_path, process_guard, port=quiet_port(), sandbox_port=quiet_port())
+    settings.PUBLIC_BASE_URL = processes.base_url
+    settings.SANDBOX_URL = processes.sandbox_url
+    settings.STRIPE_API_BASE = processes.sandbox_url
+    settings.STRIPE_JS_URL = f"{processes.sandbox_url}/js/v3/"
+    settings.ANYMAIL = {
+        **settings.ANYMAIL,
+        "POSTMARK_API_URL": f"{processes.sandbox_url}/postmark/",
+    }
     yield processes
     processes.stop()
 
