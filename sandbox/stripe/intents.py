@@ -91,15 +91,13 @@ def check_amount(*, amount: int, currency: str) -> None:
         )
 
 
-def _method_types(params: Json) -> list[str]:
-    types: list[str] = params.get("payment_method_types") or ["card"]
-    for name in types:
+def _check_types(params: Json) -> None:
+    for name in params.get("allowed_payment_method_types") or []:
         if name != "card":
             raise invalid(
                 f"The payment method type provided: {name} is invalid. The sandbox plays `card`.",
-                param="payment_method_types",
+                param="allowed_payment_method_types",
             )
-    return types
 
 
 def _check_customer(call: Call) -> str | None:
@@ -114,16 +112,9 @@ def create_intent(call: Call) -> Json | ApiError:
     params = call.params
     currency = params["currency"].lower()
     check_amount(amount=params["amount"], currency=currency)
-    types = _method_types(params)
-    automatic = params.get("automatic_payment_methods")
-    if automatic is not None and params.get("payment_method_types"):
-        raise invalid(
-            "You may only specify one of these parameters: automatic_payment_methods, "
-            "payment_method_types."
-        )
-    if automatic is None and not params.get("payment_method_types"):
-        automatic = {"enabled": True}
-    if automatic is not None and automatic.get("enabled"):
+    _check_types(params)
+    automatic = params.get("automatic_payment_methods") or {"enabled": True}
+    if automatic["enabled"]:
         automatic = {"allow_redirects": automatic.get("allow_redirects", "always"),
                      "enabled": True}  # fmt: skip
     if not params.get("confirm"):
@@ -139,6 +130,7 @@ def create_intent(call: Call) -> Json | ApiError:
     intent: Json = {
         "id": name,
         "object": "payment_intent",
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "amount": params["amount"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -167,7 +159,7 @@ def create_intent(call: Call) -> Json | ApiError:
         "payment_method_configuration_details": None,
         "payment_method_options": params.get("payment_method_options")
         or {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": types,
+        "payment_method_types": ["card"],
         "processing": None,
         "receipt_email": params.get("receipt_email"),
         "review": None,
@@ -232,8 +224,12 @@ def _confirm(call: Call, intent: Json, method: Json) -> Json | ApiError:
     params = call.params
     if params.get("return_url") and not params["return_url"].startswith(("http://", "https://")):
         raise invalid("Not a valid URL", param="return_url", code="url_invalid")
-    automatic = intent["automatic_payment_methods"] or {}
-    needs_url = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
+    _check_types(params)
+    if "allowed_payment_method_types" in params:
+        intent["allowed_payment_method_types"] = params["allowed_payment_method_types"]
+    automatic = intent["automatic_payment_methods"]
+    may_redirect = automatic["enabled"] and automatic.get("allow_redirects") != "never"
+    needs_url = may_redirect and not intent["allowed_payment_method_types"]
     by_browser = call.publishable or bool(params.get("use_stripe_sdk"))
     if needs_url and not by_browser and not params.get("return_url"):
         raise ApiError(
@@ -288,7 +284,7 @@ def update_intent(call: Call) -> Json:
     params = call.params
     intent = find_intent(call)
     for name in ("amount", "currency", "payment_method", "payment_method_data", "capture_method",
-                 "customer", "setup_future_usage", "payment_method_types"):  # fmt: skip
+                 "customer", "setup_future_usage", "allowed_payment_method_types"):  # fmt: skip
         if name in params and intent["status"] not in _OPEN:
             raise unexpected_state(
                 f"This PaymentIntent's {name} could not be updated because it has a status of "
@@ -299,14 +295,14 @@ def update_intent(call: Call) -> Json:
     amount: int = params.get("amount") or intent["amount"]
     currency = (params.get("currency") or intent["currency"]).lower()
     check_amount(amount=amount, currency=currency)
-    _method_types(params)
+    _check_types(params)
     customer = _check_customer(call)
     method = _method(call)
     intent |= {"amount": amount, "currency": currency}
     intent["metadata"] = merge_metadata(intent["metadata"], params.get("metadata"))
     for name in ("description", "receipt_email", "shipping", "setup_future_usage",
                  "capture_method", "statement_descriptor", "statement_descriptor_suffix",
-                 "payment_method_options", "payment_method_types"):  # fmt: skip
+                 "payment_method_options", "allowed_payment_method_types"):  # fmt: skip
         if name in params:
             intent[name] = params[name]
     if customer:
@@ -348,7 +344,9 @@ def cancel_intent(call: Call) -> Json:
     return lifecycle.cancel(call, intent, reason=call.params.get("cancellation_reason"))
 
 
+_TYPES = {"allowed_payment_method_types": Param(kind="list")}
 _SHARED = {
+    **_TYPES,
     "description": Param(max_length=1000),
     "metadata": METADATA,
     "receipt_email": TEXT,
@@ -372,10 +370,9 @@ _CONFIRM = {
     name: _SHARED[name]
     for name in ("payment_method", "payment_method_data", "payment_method_options",
                  "receipt_email", "shipping", "setup_future_usage", "expand")
-} | _CONFIRMING  # fmt: skip
+} | _CONFIRMING | _TYPES  # fmt: skip
 _UNPLAYED = frozenset(
     {
-        "allowed_payment_method_types",
         "amount_details",
         "amount_to_confirm",
         "application_fee_amount",
@@ -409,7 +406,6 @@ ENDPOINTS = (
             "amount": Param(kind="integer", required=True, minimum=1),
             "currency": Param(required=True),
             "automatic_payment_methods": _AUTOMATIC,
-            "payment_method_types": Param(kind="list"),
             "capture_method": _CAPTURE,
             "confirm": BOOLEAN,
             "confirmation_method": Param(choices=("automatic",)),
@@ -439,7 +435,6 @@ ENDPOINTS = (
             "amount": Param(kind="integer", minimum=1),
             "currency": TEXT,
             "capture_method": _CAPTURE,
-            "payment_method_types": Param(kind="list"),
         },
         unplayed=_UNPLAYED,
     ),

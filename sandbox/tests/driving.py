@@ -16,6 +16,8 @@ import stripe
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "whsec_sandbox"
+# One client for all: each new one reads every certificate of the machine first.
+web = httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:
@@ -58,7 +60,7 @@ class Running:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz").status_code == 200
+            return web.get(f"{self.url}/healthz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -78,13 +80,13 @@ class Running:
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Turn a knob."""
-        answer = httpx.post(self.url + path, json=body or {}, timeout=20)
+        answer = web.post(self.url + path, json=body or {}, timeout=20)
         assert answer.status_code < 300, answer.text
         result: dict[str, Any] = answer.json()
         return result
 
     def ledger(self) -> dict[str, Any]:
-        result: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/ledger").json()
+        result: dict[str, Any] = web.get(f"{self.url}/_sandbox/ledger").json()
         return result
 
     def client(self, key: str = "sk_test_sandbox", retries: int = 0) -> stripe.StripeClient:
@@ -116,7 +118,7 @@ def make_intent(client: stripe.StripeClient, **extra: Any) -> stripe.PaymentInte
     params: Any = {
         "amount": 4250,
         "currency": "usd",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "metadata": {"booking_id": "b-1", "payment_id": "p-1", "reference": "HMNP-1"},
         **extra,
     }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 import stripe
 
-from sandbox.tests.driving import Running, make_intent
+from sandbox.tests.driving import Running, make_intent, web
 
 THREE_D = "pm_card_threeDSecure2Required"
 BACK = "http://127.0.0.1:9/return?step=4"
@@ -39,22 +38,22 @@ def test_a_passed_authentication_pays_and_goes_back_to_the_shop(
     api: stripe.StripeClient,
 ) -> None:
     intent = ask(api)
-    assert "Complete authentication" in httpx.get(challenge(intent)).text
-    answer = httpx.post(challenge(intent), data={"outcome": "complete"})
+    assert "Complete authentication" in web.get(challenge(intent)).text
+    answer = web.post(challenge(intent), data={"outcome": "complete"})
     assert answer.status_code == 303
     query = parse_qs(urlsplit(answer.headers["Location"]).query)
     assert query["step"] == ["4"]
     assert query["payment_intent"] == [intent.id]
     assert query["redirect_status"] == ["succeeded"]
     assert api.v1.payment_intents.retrieve(intent.id).status == "succeeded"
-    again = httpx.post(challenge(intent), data={"outcome": "fail"})
+    again = web.post(challenge(intent), data={"outcome": "fail"})
     assert "is over" in again.text
     assert api.v1.payment_intents.retrieve(intent.id).status == "succeeded"
 
 
 def test_a_failed_authentication_asks_for_another_card(api: stripe.StripeClient) -> None:
     intent = ask(api)
-    answer = httpx.post(challenge(intent), data={"outcome": "fail"})
+    answer = web.post(challenge(intent), data={"outcome": "fail"})
     assert "redirect_status=failed" in answer.headers["Location"]
     after = api.v1.payment_intents.retrieve(intent.id)
     assert after.status == "requires_payment_method"
@@ -66,7 +65,7 @@ def test_a_failed_authentication_asks_for_another_card(api: stripe.StripeClient)
 
 def test_a_card_may_decline_after_it_was_authenticated(api: stripe.StripeClient) -> None:
     intent = ask(api, "pm_card_threeDSecureRequiredChargeDeclined")
-    httpx.post(challenge(intent), data={"outcome": "complete"})
+    web.post(challenge(intent), data={"outcome": "complete"})
     after = api.v1.payment_intents.retrieve(intent.id)
     assert after.status == "requires_payment_method"
     assert after.last_payment_error is not None
@@ -77,7 +76,7 @@ def test_the_challenge_of_a_canceled_intent_is_over(api: stripe.StripeClient) ->
     intent = ask(api)
     url = challenge(intent)
     api.v1.payment_intents.cancel(intent.id)
-    httpx.post(url, data={"outcome": "complete"})
+    web.post(url, data={"outcome": "complete"})
     assert api.v1.payment_intents.retrieve(intent.id).status == "canceled"
 
 
@@ -89,8 +88,8 @@ def test_confirming_again_starts_anew_and_the_old_challenge_is_dead(
     again = api.v1.payment_intents.confirm(
         intent.id, {"payment_method": THREE_D, "return_url": BACK}
     )
-    assert "is over" in httpx.post(old, data={"outcome": "complete"}).text
-    httpx.post(challenge(again), data={"outcome": "complete"})
+    assert "is over" in web.post(old, data={"outcome": "complete"}).text
+    web.post(challenge(again), data={"outcome": "complete"})
     assert api.v1.payment_intents.retrieve(intent.id).status == "succeeded"
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
-from sandbox.tests.driving import Running, make_intent, wait_for
+from sandbox.tests.driving import Running, make_intent, wait_for, web
 
 
 def plan(sandbox: Running, action: str, **extra: Any) -> dict[str, Any]:
@@ -97,20 +96,20 @@ def test_garbage_is_no_json_but_the_work_was_done(
 def test_a_fault_hits_as_often_as_asked_and_is_then_gone(sandbox: Running) -> None:
     plan(sandbox, "error_429", times=2)
     key = {"Authorization": "Bearer sk_test_sandbox"}
-    codes = [httpx.get(f"{sandbox.url}/v1/refunds", headers=key).status_code for _ in range(3)]
+    codes = [web.get(f"{sandbox.url}/v1/refunds", headers=key).status_code for _ in range(3)]
     assert codes == [429, 429, 200]
-    assert httpx.get(f"{sandbox.url}/_sandbox/faults").json() == {"data": []}
+    assert web.get(f"{sandbox.url}/_sandbox/faults").json() == {"data": []}
 
 
 def test_a_fault_may_last_until_it_is_deleted_and_skip_the_first(sandbox: Running) -> None:
     fault = plan(sandbox, "error_429", times=-1, skip=1)
     key = {"Authorization": "Bearer sk_test_sandbox"}
-    codes = [httpx.get(f"{sandbox.url}/v1/refunds", headers=key).status_code for _ in range(4)]
+    codes = [web.get(f"{sandbox.url}/v1/refunds", headers=key).status_code for _ in range(4)]
     assert codes == [200, 429, 429, 429]
-    listed = httpx.get(f"{sandbox.url}/_sandbox/faults").json()["data"]
+    listed = web.get(f"{sandbox.url}/_sandbox/faults").json()["data"]
     assert [(each["id"], each["hits"]) for each in listed] == [(fault["id"], 3)]
-    assert httpx.delete(f"{sandbox.url}/_sandbox/faults/{fault['id']}").json() == {"deleted": 1}
-    assert httpx.get(f"{sandbox.url}/v1/refunds", headers=key).status_code == 200
+    assert web.delete(f"{sandbox.url}/_sandbox/faults/{fault['id']}").json() == {"deleted": 1}
+    assert web.get(f"{sandbox.url}/v1/refunds", headers=key).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_a_fault_hits_only_what_it_matches(
 def test_faults_never_hit_health_knobs_or_page(sandbox: Running) -> None:
     plan(sandbox, "error_500", times=-1)
     for path in ("/healthz", "/", "/_sandbox/ledger", "/js/v3/", "/stripe/element"):
-        assert httpx.get(sandbox.url + path).status_code == 200
+        assert web.get(sandbox.url + path).status_code == 200
 
 
 def test_faults_survive_a_kill(own_sandbox: Running) -> None:
@@ -160,5 +159,5 @@ def test_faults_survive_a_kill(own_sandbox: Running) -> None:
      {"action": "reset", "match": {"host": "x"}}, {"action": "reset", "match": {"path": "^("}}, []],
 )  # fmt: skip
 def test_a_fault_that_makes_no_sense_is_refused(sandbox: Running, wish: Any) -> None:
-    assert httpx.post(f"{sandbox.url}/_sandbox/faults", json=wish).status_code == 400
-    assert httpx.get(f"{sandbox.url}/_sandbox/faults").json() == {"data": []}
+    assert web.post(f"{sandbox.url}/_sandbox/faults", json=wish).status_code == 400
+    assert web.get(f"{sandbox.url}/_sandbox/faults").json() == {"data": []}

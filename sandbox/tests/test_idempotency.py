@@ -8,15 +8,15 @@ import httpx
 import pytest
 import stripe
 
-from sandbox.tests.driving import Running, make_intent
+from sandbox.tests.driving import Running, make_intent, web
 
 SECRET_KEY = {"Authorization": "Bearer sk_test_sandbox"}
-CREATE = {"amount": "4250", "currency": "usd", "payment_method_types[0]": "card"}
+CREATE = {"amount": "4250", "currency": "usd", "allowed_payment_method_types[0]": "card"}
 
 
 def send(sandbox: Running, key: str, path: str = "/v1/payment_intents",
          data: dict[str, str] | None = None) -> httpx.Response:  # fmt: skip
-    return httpx.post(
+    return web.post(
         sandbox.url + path,
         data=CREATE if data is None else data,
         headers={**SECRET_KEY, "Idempotency-Key": key},
@@ -149,7 +149,7 @@ def test_keys_longer_than_255_are_refused(sandbox: Running) -> None:
 
 def test_a_get_ignores_the_key(sandbox: Running) -> None:
     for _ in range(2):
-        answer = httpx.get(
+        answer = web.get(
             f"{sandbox.url}/v1/payment_intents", headers={**SECRET_KEY, "Idempotency-Key": "k"}
         )
         assert answer.status_code == 200

@@ -46,6 +46,7 @@ def test_a_declined_card_sends_the_intent_back_for_another(
     assert (error.http_status, error.code) == (402, code)
     assert error.error is not None
     assert getattr(error.error, "decline_code", None) == reason
+    assert error.error.payment_intent is not None
     assert error.error.payment_intent.status == "requires_payment_method"
     after = api.v1.payment_intents.retrieve(intent.id)
     assert after.last_payment_error is not None
@@ -85,7 +86,7 @@ def test_a_server_must_give_a_return_url_when_methods_may_redirect(
         ({"automatic_payment_methods": {"on": True}}, "parameter_unknown",
          "automatic_payment_methods[on]"),
         ({"shipping": {"phone": "1"}}, "parameter_missing", "shipping[name]"),
-        ({"payment_method_types": ["klarna"]}, None, "payment_method_types"),
+        ({"allowed_payment_method_types": ["klarna"]}, None, "allowed_payment_method_types"),
         ({"metadata": {"k" * 41: "v"}}, None, "metadata"),
         ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
         ({"customer": "cus_none"}, "resource_missing", "customer"),
@@ -122,6 +123,7 @@ def test_a_succeeded_intent_can_neither_be_canceled_nor_confirmed_again(
         api.v1.payment_intents.cancel(intent.id)
     assert caught.value.code == "payment_intent_unexpected_state"
     assert caught.value.error is not None
+    assert caught.value.error.payment_intent is not None
     assert caught.value.error.payment_intent.status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError, match="already succeeded"):
         api.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})

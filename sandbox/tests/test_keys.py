@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
-from sandbox.tests.driving import Running, make_intent, paid_intent
+from sandbox.tests.driving import Running, make_intent, paid_intent, web
 
 PUBLIC = {"Authorization": "Bearer pk_test_sandbox", "Origin": "http://127.0.0.1:8000"}
 
@@ -26,7 +25,7 @@ def test_without_a_right_key_it_answers_401(
     sandbox: Running, headers: dict[str, str], words: str
 ) -> None:
     for path in ("/v1/payment_intents", "/v1/nothing_like_it"):
-        answer = httpx.get(sandbox.url + path, headers=headers)
+        answer = web.get(sandbox.url + path, headers=headers)
         assert answer.status_code == 401
         assert words in answer.json()["error"]["message"]
         assert answer.headers["Request-Id"].startswith("req_")
@@ -39,12 +38,12 @@ def test_the_client_raises_its_authentication_error(sandbox: Running) -> None:
 
 def test_a_basic_secret_key_works(sandbox: Running) -> None:
     token = base64.b64encode(b"sk_test_sandbox:").decode()
-    answer = httpx.get(f"{sandbox.url}/v1/refunds", headers={"Authorization": f"Basic {token}"})
+    answer = web.get(f"{sandbox.url}/v1/refunds", headers={"Authorization": f"Basic {token}"})
     assert answer.status_code == 200
 
 
 def test_a_secret_key_in_the_query_is_no_key(sandbox: Running) -> None:
-    assert httpx.get(f"{sandbox.url}/v1/refunds?key=sk_test_sandbox").status_code == 401
+    assert web.get(f"{sandbox.url}/v1/refunds?key=sk_test_sandbox").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_a_publishable_key_opens_nothing_else(
     sandbox: Running, api: stripe.StripeClient, method: str, path: str
 ) -> None:
     intent = make_intent(api)
-    answer = httpx.request(
+    answer = web.request(
         method,
         sandbox.url + path.replace("{id}", intent.id),
         headers=PUBLIC,
@@ -73,17 +72,17 @@ def test_a_browser_sees_a_reduced_intent_with_its_client_secret_only(
 ) -> None:
     intent = paid_intent(api)
     url = f"{sandbox.url}/v1/payment_intents/{intent.id}"
-    seen = httpx.get(url, params={"client_secret": str(intent.client_secret)}, headers=PUBLIC)
+    seen = web.get(url, params={"client_secret": str(intent.client_secret)}, headers=PUBLIC)
     assert seen.json()["status"] == "succeeded"
     hidden = {"metadata", "latest_charge", "customer", "amount_received", "_"}
     assert hidden.isdisjoint(seen.json())
-    by_key = httpx.get(
+    by_key = web.get(
         url, params={"client_secret": str(intent.client_secret), "key": "pk_test_sandbox"}
     )
     assert by_key.json() == seen.json()
-    assert httpx.get(url, headers=PUBLIC).json()["error"]["code"] == "parameter_missing"
+    assert web.get(url, headers=PUBLIC).json()["error"]["code"] == "parameter_missing"
     other = make_intent(api)
-    wrong = httpx.get(url, params={"client_secret": str(other.client_secret)}, headers=PUBLIC)
+    wrong = web.get(url, params={"client_secret": str(other.client_secret)}, headers=PUBLIC)
     assert wrong.status_code == 400
     assert intent.id not in wrong.text
 
@@ -94,14 +93,14 @@ def test_a_browser_confirms_with_its_client_secret_only(
     intent = make_intent(api)
     url = f"{sandbox.url}/v1/payment_intents/{intent.id}/confirm"
     card = {"payment_method": "pm_card_visa"}
-    assert httpx.post(url, data=card, headers=PUBLIC).status_code == 400
-    assert httpx.post(url, data={**card, "client_secret": "guess"}, headers=PUBLIC).is_error
+    assert web.post(url, data=card, headers=PUBLIC).status_code == 400
+    assert web.post(url, data={**card, "client_secret": "guess"}, headers=PUBLIC).is_error
     mine = {**card, "client_secret": str(intent.client_secret)}
     for extra in ({"amount": "1"}, {"off_session": "true"}, {"metadata[a]": "b"}):
-        refused = httpx.post(url, data={**mine, **extra}, headers=PUBLIC)
+        refused = web.post(url, data={**mine, **extra}, headers=PUBLIC)
         assert refused.json()["error"]["code"] == "parameter_unknown"
     assert sandbox.ledger()["charges"] == []
-    paid = httpx.post(url, data=mine, headers=PUBLIC)
+    paid = web.post(url, data=mine, headers=PUBLIC)
     assert (paid.status_code, paid.json()["status"]) == (200, "succeeded")
     assert "metadata" not in paid.json()
 
@@ -110,7 +109,7 @@ def test_a_browsers_decline_shows_the_reduced_intent_too(
     sandbox: Running, api: stripe.StripeClient
 ) -> None:
     intent = make_intent(api)
-    answer = httpx.post(
+    answer = web.post(
         f"{sandbox.url}/v1/payment_intents/{intent.id}/confirm",
         data={"payment_method": "pm_card_chargeDeclined",
               "client_secret": str(intent.client_secret)},
@@ -147,7 +146,7 @@ def test_card_numbers_behave_as_listed(
     sandbox: Running, api: stripe.StripeClient, card: dict[str, str], code: str
 ) -> None:
     intent = make_intent(api)
-    answer = httpx.post(
+    answer = web.post(
         f"{sandbox.url}/v1/payment_intents/{intent.id}/confirm",
         data=card_data(intent, **card),
         headers=PUBLIC,
@@ -157,7 +156,7 @@ def test_card_numbers_behave_as_listed(
 
 
 def test_a_preflight_from_any_page_is_answered(sandbox: Running) -> None:
-    answer = httpx.options(
+    answer = web.options(
         f"{sandbox.url}/v1/payment_intents/pi_x/confirm",
         headers={"Origin": "http://127.0.0.1:8000", "Access-Control-Request-Method": "POST",
                  "Access-Control-Request-Headers": "authorization"},
@@ -169,21 +168,21 @@ def test_a_preflight_from_any_page_is_answered(sandbox: Running) -> None:
 
 def test_the_knobs_allow_no_other_origin_and_no_other_host(sandbox: Running) -> None:
     knob = f"{sandbox.url}/_sandbox/ledger"
-    assert "Access-Control-Allow-Origin" not in httpx.get(knob).headers
-    assert httpx.get(knob, headers={"Host": "rebound.example"}).status_code == 421
+    assert "Access-Control-Allow-Origin" not in web.get(knob).headers
+    assert web.get(knob, headers={"Host": "rebound.example"}).status_code == 421
 
 
 def test_the_version_header_is_echoed_and_a_broken_one_refused(sandbox: Running) -> None:
     key = {"Authorization": "Bearer sk_test_sandbox"}
-    assert httpx.get(f"{sandbox.url}/v1/refunds", headers=key).headers["Stripe-Version"]
-    older = httpx.get(f"{sandbox.url}/v1/refunds", headers={**key, "Stripe-Version": "2024-06-20"})
+    assert web.get(f"{sandbox.url}/v1/refunds", headers=key).headers["Stripe-Version"]
+    older = web.get(f"{sandbox.url}/v1/refunds", headers={**key, "Stripe-Version": "2024-06-20"})
     assert older.headers["Stripe-Version"] == "2024-06-20"
-    broken = httpx.get(f"{sandbox.url}/v1/refunds", headers={**key, "Stripe-Version": "newest"})
+    broken = web.get(f"{sandbox.url}/v1/refunds", headers={**key, "Stripe-Version": "newest"})
     assert broken.status_code == 400
 
 
 def test_a_json_body_is_refused(sandbox: Running) -> None:
-    answer = httpx.post(
+    answer = web.post(
         f"{sandbox.url}/v1/payment_intents",
         json={"amount": 500},
         headers={"Authorization": "Bearer sk_test_sandbox"},

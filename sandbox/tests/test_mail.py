@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.tests.driving import ROOT, Running
+from sandbox.tests.driving import ROOT, Running, web
 
 TOKEN = {"X-Postmark-Server-Token": "postmark_sandbox"}
 MAIL: dict[str, Any] = {
@@ -24,11 +24,11 @@ MAIL: dict[str, Any] = {
 
 def send(sandbox: Running, **changes: Any) -> httpx.Response:
     body = {name: value for name, value in {**MAIL, **changes}.items() if value is not None}
-    return httpx.post(f"{sandbox.url}/postmark/email", json=body, headers=TOKEN)
+    return web.post(f"{sandbox.url}/postmark/email", json=body, headers=TOKEN)
 
 
 def mails(sandbox: Running, **query: str) -> list[dict[str, Any]]:
-    result: list[dict[str, Any]] = httpx.get(f"{sandbox.url}/_sandbox/mails", params=query).json()[
+    result: list[dict[str, Any]] = web.get(f"{sandbox.url}/_sandbox/mails", params=query).json()[
         "data"
     ]
     return result
@@ -84,7 +84,7 @@ def test_anymail_sends_and_everything_is_kept(sandbox: Running) -> None:
     assert (mail["metadata"], mail["tag"]) == ({"booking_id": "b-1"}, "confirmation")
     assert mail["headers"] == {"X-Job": "job-1"}
     assert [item["name"] for item in mail["attachments"]] == ["visit.ics"]
-    calendar = httpx.get(sandbox.url + mail["attachments"][0]["url"])
+    calendar = web.get(sandbox.url + mail["attachments"][0]["url"])
     assert calendar.content == b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
     assert calendar.headers["Content-Type"].startswith("text/calendar")
     assert sandbox.ledger()["mails"] == [mail]
@@ -97,7 +97,7 @@ def test_anymail_raises_on_a_wrong_token(sandbox: Running) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"X-Postmark-Server-Token": "x"}])
 def test_without_the_right_token_it_answers_401(sandbox: Running, headers: dict[str, str]) -> None:
-    answer = httpx.post(f"{sandbox.url}/postmark/email", json=MAIL, headers=headers)
+    answer = web.post(f"{sandbox.url}/postmark/email", json=MAIL, headers=headers)
     assert (answer.status_code, answer.json()["ErrorCode"]) == (401, 10)
     assert mails(sandbox) == []
 
@@ -129,7 +129,7 @@ def test_it_refuses_what_postmark_refuses(
 
 
 def test_broken_json_is_422(sandbox: Running) -> None:
-    answer = httpx.post(
+    answer = web.post(
         f"{sandbox.url}/postmark/email",
         content=b"{",
         headers={**TOKEN, "Content-Type": "application/json"},
@@ -138,7 +138,7 @@ def test_broken_json_is_422(sandbox: Running) -> None:
 
 
 def test_a_batch_answers_for_each_message(sandbox: Running) -> None:
-    answer = httpx.post(
+    answer = web.post(
         f"{sandbox.url}/postmark/email/batch", json=[MAIL, {**MAIL, "To": "x"}], headers=TOKEN
     )
     assert [each["ErrorCode"] for each in answer.json()] == [0, 300]
@@ -168,20 +168,20 @@ def test_mails_are_listed_newest_first_by_recipient_time_subject_and_booking(
     assert len(mails(sandbox, since=mails(sandbox)[1]["at_iso"])) == 2
     assert len(mails(sandbox, subject="thr")) == 1
     assert len(mails(sandbox, booking_id="b-2")) == 1
-    assert httpx.get(f"{sandbox.url}/_sandbox/mails?since=noon").status_code == 400
+    assert web.get(f"{sandbox.url}/_sandbox/mails?since=noon").status_code == 400
 
 
 def test_a_mail_is_shown_as_page_text_or_json_and_runs_nothing(sandbox: Running) -> None:
     sent = send(sandbox, HtmlBody="<h1>Hi</h1><script>alert(1)</script>").json()["MessageID"]
     url = f"{sandbox.url}/_sandbox/mails/{sent}"
-    page = httpx.get(url, headers={"Accept": "text/html"})
+    page = web.get(url, headers={"Accept": "text/html"})
     assert "<h1>Hi</h1>" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "script-src" not in page.headers["Content-Security-Policy"]
-    assert httpx.get(url + "?as=text", headers={"Accept": "text/html"}).text == "See you."
-    assert httpx.get(url, headers={"Accept": "application/json"}).json()["id"] == sent
-    assert httpx.get(url + "/attachments/0").status_code == 404
-    assert httpx.get(f"{sandbox.url}/_sandbox/mails/none").status_code == 404
+    assert web.get(url + "?as=text", headers={"Accept": "text/html"}).text == "See you."
+    assert web.get(url, headers={"Accept": "application/json"}).json()["id"] == sent
+    assert web.get(url + "/attachments/0").status_code == 404
+    assert web.get(f"{sandbox.url}/_sandbox/mails/none").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import stripe
 
-from sandbox.tests.driving import ROOT, Receiver, Running, free_port, make_intent, paid_intent
+from sandbox.tests.driving import ROOT, Receiver, Running, free_port, make_intent, paid_intent, web
 
 
 def test_health_is_ok_and_connections_are_kept(sandbox: Running) -> None:
@@ -39,7 +39,7 @@ def test_killed_amid_traffic_it_keeps_every_answered_call(own_sandbox: Running) 
             sent.append(key)
             try:
                 intent = client.v1.payment_intents.create(
-                    {"amount": 500, "currency": "usd", "payment_method_types": ["card"],
+                    {"amount": 500, "currency": "usd", "allowed_payment_method_types": ["card"],
                      "confirm": True, "payment_method": "pm_card_visa",
                      "metadata": {"key": key}},
                     {"idempotency_key": key},
@@ -73,8 +73,8 @@ def test_killed_amid_traffic_it_keeps_every_answered_call(own_sandbox: Running) 
     client = own_sandbox.client()
     for key in sent[-8:]:
         again = client.v1.payment_intents.create(
-            {"amount": 500, "currency": "usd", "payment_method_types": ["card"], "confirm": True,
-             "payment_method": "pm_card_visa", "metadata": {"key": key}},
+            {"amount": 500, "currency": "usd", "allowed_payment_method_types": ["card"],
+             "confirm": True, "payment_method": "pm_card_visa", "metadata": {"key": key}},
             {"idempotency_key": key},
         )  # fmt: skip
         if key in held:
@@ -122,12 +122,12 @@ def test_the_configured_webhook_endpoint_survives_a_reset(
         url = f"http://127.0.0.1:{port}"
         for _ in range(100):
             try:
-                httpx.get(f"{url}/healthz")
+                web.get(f"{url}/healthz")
                 break
             except httpx.TransportError:
                 time.sleep(0.05)
-        httpx.post(f"{url}/_sandbox/reset")
-        found = httpx.get(f"{url}/_sandbox/webhook_endpoints").json()["data"]
+        web.post(f"{url}/_sandbox/reset")
+        found = web.get(f"{url}/_sandbox/webhook_endpoints").json()["data"]
         assert [(each["url"], each["secret"]) for each in found] == [(receiver.url, "whsec_1")]
     finally:
         process.terminate()
@@ -140,14 +140,14 @@ def test_the_page_shows_per_booking_what_is_held(
     intent = paid_intent(api)
     api.v1.refunds.create({"payment_intent": intent.id, "amount": 100})
     make_intent(api, metadata={"payment_id": "p-9", "reference": "<b>"})
-    httpx.post(
+    web.post(
         f"{sandbox.url}/postmark/email",
         json={"From": "a@example.com", "To": "c@example.com", "Subject": "Your <receipt>",
               "TextBody": "x", "Metadata": {"booking_id": "b-1"}},
         headers={"X-Postmark-Server-Token": "postmark_sandbox"},
     )  # fmt: skip
     sandbox.post("/_sandbox/faults", {"action": "error_429", "match": {"path": "/v1/refunds"}})
-    text = httpx.get(sandbox.url + "/").text
+    text = web.get(sandbox.url + "/").text
     for part in ("HMNP-1 · booking b-1", intent.id, "42.50 USD", "refunded 1.00",
                  "Your &lt;receipt&gt;", "&lt;b&gt;", "Active faults", "path /v1/refunds",
                  "Webhook deliveries"):  # fmt: skip
@@ -157,7 +157,7 @@ def test_the_page_shows_per_booking_what_is_held(
 
 @pytest.mark.parametrize("path", ["/nothing", "/_sandbox/nothing", "/stripe/../etc/passwd"])
 def test_what_nobody_has_is_a_404(sandbox: Running, path: str) -> None:
-    assert httpx.get(sandbox.url + path).status_code == 404
+    assert web.get(sandbox.url + path).status_code == 404
 
 
 def test_a_body_without_a_length_is_refused(sandbox: Running) -> None:
@@ -170,4 +170,4 @@ def test_a_body_without_a_length_is_refused(sandbox: Running) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"seconds": "soon"}, {"seconds": -1}])
 def test_the_clock_only_moves_forward(sandbox: Running, body: dict[str, object]) -> None:
-    assert httpx.post(f"{sandbox.url}/_sandbox/advance", json=body).status_code == 400
+    assert web.post(f"{sandbox.url}/_sandbox/advance", json=body).status_code == 400

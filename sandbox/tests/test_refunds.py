@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import stripe
@@ -72,9 +73,11 @@ def test_a_refund_names_one_thing_that_exists(
 
 def test_a_refund_amount_must_be_positive_and_its_reason_known(api: stripe.StripeClient) -> None:
     intent = paid_intent(api)
-    for extra in ({"amount": 0}, {"amount": -5}, {"reason": "changed my mind"}):
+    wishes: list[Any] = [{"amount": 0}, {"amount": -5}, {"reason": "changed my mind"}]
+    for extra in wishes:
+        wish: Any = {"payment_intent": intent.id, **extra}
         with pytest.raises(stripe.InvalidRequestError):
-            api.v1.refunds.create({"payment_intent": intent.id, **extra})  # type: ignore[typeddict-item] # wanted
+            api.v1.refunds.create(wish)
     assert api.v1.refunds.list().data == []
 
 

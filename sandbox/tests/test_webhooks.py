@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 
-import httpx
 import pytest
 import stripe
 
@@ -17,6 +16,7 @@ from sandbox.tests.driving import (
     make_intent,
     paid_intent,
     wait_for,
+    web,
 )
 
 
@@ -27,7 +27,7 @@ def hooked(sandbox: Running, receiver: Receiver) -> Receiver:
 
 
 def settled(sandbox: Running) -> bool:
-    return httpx.get(f"{sandbox.url}/_sandbox/webhooks").json()["pending"] == 0
+    return bool(web.get(f"{sandbox.url}/_sandbox/webhooks").json()["pending"] == 0)
 
 
 def test_every_step_is_told_signed_and_with_the_whole_object(
@@ -180,7 +180,7 @@ def test_an_endpoint_takes_only_the_events_it_asks_for(
     paid_intent(api)
     wait_for(lambda: receiver.events)
     assert receiver.types == ["payment_intent.succeeded"]
-    httpx.delete(f"{sandbox.url}/_sandbox/webhook_endpoints/{added['id']}")
+    web.delete(f"{sandbox.url}/_sandbox/webhook_endpoints/{added['id']}")
     paid_intent(api)
     time.sleep(0.4)
     assert receiver.types == ["payment_intent.succeeded"]
@@ -194,7 +194,7 @@ def test_an_endpoint_takes_only_the_events_it_asks_for(
 def test_endpoints_stay_on_loopback_and_have_a_secret(
     sandbox: Running, body: dict[str, str]
 ) -> None:
-    answer = httpx.post(f"{sandbox.url}/_sandbox/webhook_endpoints", json=body)
+    answer = web.post(f"{sandbox.url}/_sandbox/webhook_endpoints", json=body)
     assert answer.status_code == 400
 
 
@@ -215,7 +215,7 @@ def test_a_dead_receiver_does_not_hold_up_the_api(
     "knob", [{"duplicate": "2"}, {"shuffle": 1}, {"sideways": True}, {"refund_seconds": -1}]
 )
 def test_knobs_that_make_no_sense_are_refused(sandbox: Running, knob: dict[str, object]) -> None:
-    assert httpx.post(f"{sandbox.url}/_sandbox/webhooks", json=knob).status_code == 400
+    assert web.post(f"{sandbox.url}/_sandbox/webhooks", json=knob).status_code == 400
 
 
 def test_the_configured_endpoint_moves_with_its_undelivered_events(
@@ -227,7 +227,7 @@ def test_the_configured_endpoint_moves_with_its_undelivered_events(
     own_sandbox.kill()
     own_sandbox.start("--webhook-url", receiver.url)
     wait_for(lambda: receiver.types == ["payment_intent.created"])
-    found = httpx.get(f"{own_sandbox.url}/_sandbox/webhook_endpoints").json()["data"]
+    found = web.get(f"{own_sandbox.url}/_sandbox/webhook_endpoints").json()["data"]
     assert [each["url"] for each in found] == [receiver.url]
 
 
