@@ -57,6 +57,10 @@ lint: $(INSTALLED) ## lint with the security rules, and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+.PHONY: openapi
+openapi: $(INSTALLED) ## write openapi.yaml anew from the code
+	$(PY) manage.py spectacular --file openapi.yaml --fail-on-warn
+
 .PHONY: format
 format: $(INSTALLED) ## format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .

@@ -16,7 +16,7 @@ from bookings.actions.create_booking import create_booking
 from bookings.actions.update_booking import update_booking
 from bookings.api.asked import asked_booking, asked_changes, naming
 from bookings.api.listing import bookings_page
-from bookings.api.lookup import IF_MATCH, expected_version, visible_booking
+from bookings.api.lookup import BOOKING_ID, IF_MATCH, expected_version, visible_booking
 from bookings.api.schemas import (
     BookingListSerializer,
     BookingSerializer,
@@ -111,6 +111,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="getBooking",
         summary="One booking",
+        parameters=[BOOKING_ID],
         responses={200: BookingSerializer, **errors(401, 403, 404)},
     )
     def retrieve(self, request: Request, booking_id: str) -> Response:
@@ -120,7 +121,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="replaceBooking",
         summary="Replace what may be edited; another time or address is a move",
-        parameters=[IF_MATCH],
+        parameters=[BOOKING_ID, IF_MATCH],
         request=CustomerSerializer,
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
@@ -131,7 +132,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="changeBooking",
         summary="Change some of what may be edited; another time or address is a move",
-        parameters=[IF_MATCH],
+        parameters=[BOOKING_ID, IF_MATCH],
         request=BookingPatchSerializer,
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
@@ -142,7 +143,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="cancelBooking",
         summary="Cancel; the booking stays and says what goes back",
-        parameters=[IF_MATCH, CancelQuerySerializer],
+        parameters=[BOOKING_ID, IF_MATCH, CancelQuerySerializer],
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 503)},
     )
     def destroy(self, request: Request, booking_id: str) -> Response:
@@ -163,6 +164,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="listBookingEvents",
         summary="What happened to a booking",
+        parameters=[BOOKING_ID],
         responses={200: TimelineSerializer, **errors(401, 403, 404)},
     )
     @action(detail=True, methods=["get"])
@@ -178,6 +180,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="getBookingCalendarFile",
         summary="The appointment as a calendar file",
+        parameters=[BOOKING_ID],
         responses={(200, "text/calendar"): OpenApiTypes.BINARY, **errors(401, 403, 404)},
     )
     @action(detail=True, methods=["get"], url_path="calendar.ics")

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from bookings.actions.delete_document import delete_document
 from bookings.actions.store_document import LARGEST, store_document
-from bookings.api.lookup import visible_booking
+from bookings.api.lookup import BOOKING_ID, visible_booking
 from bookings.api.schemas import (
     DocumentListSerializer,
     DocumentSerializer,
@@ -29,7 +29,6 @@ from hmnp.core.errors import Fault, NotFound, PayloadTooLarge, ValidationFailed
 
 # The multipart envelope around the file itself.
 _ENVELOPE = 64 * 1024
-_BOOKING_ID = OpenApiParameter("booking_id", UUID, OpenApiParameter.PATH)
 _WRITE = Access(customer=True, scope="bookings:write")
 
 
@@ -48,7 +47,7 @@ class DocumentViewSet(ApiViewSet):
     @extend_schema(
         operation_id="listBookingDocuments",
         summary="The documents of a booking",
-        parameters=[_BOOKING_ID],
+        parameters=[BOOKING_ID],
         responses={200: DocumentListSerializer, **errors(401, 403, 404)},
     )
     def list(self, request: Request, booking_id: str) -> Response:
@@ -60,7 +59,7 @@ class DocumentViewSet(ApiViewSet):
     @extend_schema(
         operation_id="uploadBookingDocument",
         summary="Add a PDF of at most 30 MB",
-        parameters=[_BOOKING_ID],
+        parameters=[BOOKING_ID],
         request={"multipart/form-data": DocumentUploadSerializer},
         responses={201: DocumentSerializer, **errors(400, 401, 403, 404, 409, 413)},
     )
@@ -83,7 +82,7 @@ class DocumentViewSet(ApiViewSet):
     @extend_schema(
         operation_id="deleteBookingDocument",
         summary="Take a document back",
-        parameters=[_BOOKING_ID, OpenApiParameter("document_id", UUID, OpenApiParameter.PATH)],
+        parameters=[BOOKING_ID, OpenApiParameter("document_id", UUID, OpenApiParameter.PATH)],
         responses={204: None, **errors(401, 403, 404, 409)},
     )
     def destroy(self, request: Request, booking_id: str, document_id: str) -> Response:

@@ -15,6 +15,7 @@ from bookings.presenters import etag
 from hmnp.accounts.principals import principal_of
 from hmnp.core.errors import NotFound, PreconditionFailed
 
+BOOKING_ID = OpenApiParameter("booking_id", UUID, OpenApiParameter.PATH)
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,

@@ -98,7 +98,7 @@ class CancellationSerializer(serializers.Serializer[Any]):
     """What cancelling kept and gave back."""
 
     reason = serializers.CharField(allow_null=True)
-    cancelledBy = serializers.ChoiceField(choices=[kind.value for kind in ActorType])
+    cancelledBy = serializers.CharField(help_text="As `actorType` in the history.")
     tier = serializers.CharField()
     fee = MoneyField(help_text="What is really kept.")
     refundAmount = MoneyField()

@@ -195,6 +195,33 @@ TOKEN_KEYS = env.str("TOKEN_KEYS", default="")
 HOLDS_PER_ADDRESS = env.str("HOLDS_PER_ADDRESS", default="40")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
+# Who changed the catalogue, the notaries and the partners. Bookings have a timeline of their own.
+AUDITLOG_INCLUDE_TRACKING_MODELS = (
+    *(
+        f"services.{name}"
+        for name in (
+            "CancellationTier",
+            "PriceRule",
+            "PromoCode",
+            "Service",
+            "ServiceArea",
+            "ServiceHours",
+            "ServiceIntegration",
+            "StatutoryRate",
+            "TravelBand",
+        )
+    ),
+    *(f"bookings.{name}" for name in ("Blackout", "NotaryDayOff", "NotaryHours")),
+    # A masked field still shows half of itself; what is personal is left out.
+    {
+        "model": "bookings.Notary",
+        "exclude_fields": ["name", "email", "phone"],
+        "m2m_fields": ["skills"],
+    },
+    {"model": "accounts.Partner", "exclude_fields": ["contact_name", "contact_email"]},
+    {"model": "accounts.PartnerApiKey", "exclude_fields": ["hashed_key"]},
+)
+
 # --- API -------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -226,6 +253,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "BookingStatusEnum": "bookings.states.BookingStatus",
+        "DepositKindEnum": "services.definitions.DepositKind",
+        "DocumentStatusEnum": "bookings.models.booking.DocumentStatus",
+        "PaymentKindEnum": "payments.states.PaymentKind",
+        "PaymentStatusEnum": "payments.states.PaymentStatus",
+        "PriceLineTypeEnum": "services.pricing.LineType",
+        "ServiceTypeEnum": "services.definitions.ServiceType",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
 }
