@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
-from hmnp.core.api.serializers import ErrorSerializer
+from hmnp.core.api.schema import errors
 from hmnp.core.api.views import ApiViewSet
 from hmnp.core.errors import DomainError, Fault
 from services import quotes
@@ -31,7 +31,7 @@ from services.errors import ServiceNotFound
 from services.presenters import pricing_body, service_body
 
 ANYONE = Access(anonymous=True)
-_PRICE_ANSWERS = {200: PricingCalculationSerializer, 400: ErrorSerializer, 422: ErrorSerializer}
+_PRICE_ANSWERS = {200: PricingCalculationSerializer, **errors(400, 401, 413, 422, 429)}
 
 
 class ServiceViewSet(ApiViewSet):
@@ -50,7 +50,7 @@ class ServiceViewSet(ApiViewSet):
     @extend_schema(
         operation_id="listServices",
         summary="The services on offer",
-        responses={200: ServiceListSerializer},
+        responses={200: ServiceListSerializer, 304: None, **errors(401)},
         auth=[],
     )
     def list(self, request: Request) -> Response:
@@ -62,7 +62,7 @@ class ServiceViewSet(ApiViewSet):
         operation_id="getService",
         summary="One service, by its id or its slug",
         parameters=[OpenApiParameter("id_or_slug", str, OpenApiParameter.PATH)],
-        responses={200: ServiceDefinitionSerializer, 404: ErrorSerializer},
+        responses={200: ServiceDefinitionSerializer, 304: None, **errors(401, 404)},
         auth=[],
     )
     def retrieve(self, request: Request, id_or_slug: str) -> Response:

@@ -121,6 +121,7 @@ def test_what_makes_no_sense_is_refused_in_words(staff: Client, change: dict[str
         ({"rules-2-is_active": "on"}, False),  # LATE_NIGHT
         ({"rules-2-amount_cents": "25"}, True),
         ({"rules-1-amount_cents": ""}, False),
+        ({"rules-2-code": "EMERGENCY"}, False),
         ({"base_price_cents": "", "included_signers": ""}, False),
     ],
 )

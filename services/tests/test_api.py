@@ -125,6 +125,25 @@ def test_the_online_service_has_no_area_and_is_paid_in_full(
     assert "proof" in [row["name"] for row in body["integrations"]]
 
 
+def test_a_fixed_deposit_is_given_in_dollars(catalogue: Catalogue, client: Client) -> None:
+    Service.objects.filter(slug="ron").update(deposit_kind="FIXED", deposit_value=2050)
+    body = client.get("/api/v2/services/ron").json()
+    assert body["depositRule"] == {"kind": "FIXED", "value": 20.5}
+    assert body["depositAmount"] == 20.5
+    Service.objects.filter(slug="ron").update(deposit_kind="NONE", deposit_value=0)
+    body = client.get("/api/v2/services/ron").json()
+    assert body["depositRule"] == {"kind": "NONE", "value": 0}
+    assert (body["depositRequired"], body["depositAmount"]) == (False, 0)
+
+
+def test_the_contract_of_both_is_in_the_schema(client: Client, db: None) -> None:
+    schema = client.get("/api/v2/schema", headers={"Accept": "application/json"})
+    assert schema.status_code == 200
+    text = schema.content.decode()
+    for operation in ("listServices", "getService", "getPrice", "calculatePrice"):
+        assert operation in text
+
+
 @pytest.mark.parametrize("name", ["nothing", str(uuid4()), "a.b", "RON", "%00"])
 def test_a_service_that_is_not_there_is_404(
     catalogue: Catalogue, client: Client, name: str
@@ -341,6 +360,11 @@ def test_an_address_never_goes_into_a_url(catalogue: Catalogue, client: Client) 
         ("standard-notary", {"address": {**ADDRESS, "zip": "x"}}, [("address.zip", "invalid")]),
         ("standard-notary", {"address": ADDRESS, "zip": "77002"}, [("zip", "not_accepted")]),
         ("standard-notary", {"zip": 77002}, [("zip", "invalid")]),
+        (
+            "standard-notary",
+            {"address": {**ADDRESS, "state": "Texas"}},
+            [("address.state", "invalid")],
+        ),
         ("ron", {"zip": "77002"}, [("zip", "not_accepted")]),
         ("ron", {"address": ADDRESS}, [("address", "not_accepted")]),
         ("ron", {"signers": "2"}, [("signers", "invalid")]),

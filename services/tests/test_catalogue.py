@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, transaction
 
-from services.catalogue import active_services, get_service
+from services.catalogue import active_services, get_service, require_service
+from services.errors import InvalidService
 from services.models import PriceRule, PromoCode, Service, ServiceArea, TravelBand
 from services.tests.factories import (
     PromoCodeFactory,
@@ -68,6 +69,13 @@ def test_the_tables_hold_what_the_data_files_say(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize("name", ["nothing", "", "RON", "a b", "x\x00y", "é", "x" * 51, uuid4()])
 def test_what_is_not_there_is_none(catalogue: Catalogue, name: Any) -> None:
     assert get_service(id_or_slug=name) is None
+
+
+def test_a_service_that_must_be_there_is_required(catalogue: Catalogue) -> None:
+    assert require_service(id_or_slug="ron") == catalogue.ron
+    with pytest.raises(InvalidService) as refused:
+        require_service(id_or_slug="nothing")
+    assert (refused.value.status, refused.value.field) == (400, "serviceId")
 
 
 def test_an_inactive_service_is_read_but_not_offered(catalogue: Catalogue) -> None:
