@@ -103,7 +103,7 @@ def _bookings(holdings: Iterable[Holding]) -> str:
         groups.setdefault(holding.booking_id or holding.payment_id, []).append(holding)
     if not groups:
         return "<p>No outside system holds anything yet.</p>"
-    columns = ("When", "System", "What", "Status", "Amount", "More")
+    columns = ("System", "Status", "Amount", "What", "More", "When (UTC)")
     parts = []
     for group in groups.values():
         title = escape(_title(group))
@@ -130,9 +130,9 @@ def _row(holding: Holding) -> str:
     if holding.link:
         what = f'<a href="{escape(holding.link)}">{what}</a>'
     return (
-        f'<tr><td class="tight">{_time(holding.at)}</td><td>{escape(holding.system)}</td>'
-        f"<td>{what}</td>{_status(holding.status)}"
-        f'<td class="tight">{escape(holding.amount)}</td><td>{escape(holding.detail)}</td></tr>'
+        f"<tr><td>{escape(holding.system)}</td>{_status(holding.status)}"
+        f'<td class="tight">{escape(holding.amount)}</td><td>{what}</td>'
+        f'<td>{escape(holding.detail)}</td><td class="tight">{_time(holding.at)}</td></tr>'
     )
 
 

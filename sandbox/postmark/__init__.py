@@ -15,7 +15,7 @@ class Postmark:
     """Play Postmark."""
 
     name = "postmark"
-    title = "Mail (Postmark)"
+    title = "Mail"
 
     def __init__(self, *, store: Store, config: Config) -> None:
         """Play over one ledger."""

@@ -10,6 +10,8 @@ from sandbox.stripe.objects import list_objects, shown
 from sandbox.stripe.params import EXPAND, PAGING, RANGE, TEXT, Param
 from sandbox.wire import Json, token
 
+LISTED_SECONDS = 30 * 24 * 3600
+
 
 def record_event(call: Call, kind: str, doc: Json, *, previous: Json | None = None) -> Json:
     """Store an event about an object as it is now, and queue it for every webhook endpoint."""
@@ -69,13 +71,14 @@ def _with_pending(call: Call, event: Json) -> Json:
 
 
 def list_events(call: Call) -> Json:
-    """List events by type, time and whether every webhook took them."""
+    """List events of the last 30 days by type, time and whether every webhook took them."""
     types = call.params.get("types") or []
     if call.params.get("type"):
         if types:
             raise invalid("You may only specify one of these parameters: type, types.")
         types = [call.params["type"]]
-    clauses, args = ["1"], []
+    clauses: list[str] = ["created > ?"]
+    args: list[str | int] = [call.now - LISTED_SECONDS]
     if types:
         patterns = [_pattern(item) for item in types]
         clauses.append(

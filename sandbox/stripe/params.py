@@ -20,7 +20,6 @@ class Param:
     fields: Mapping[str, Param] = field(default_factory=dict)
     max_length: int = 5000
     minimum: int | None = None
-    may_clear: bool = False
 
 
 Spec = Mapping[str, Param]
@@ -99,7 +98,7 @@ def _name(at: str, name: str) -> str:
 
 def _convert(value: Any, param: Param, shown: str) -> Any:
     if value == "" and param.kind != "metadata":
-        if param.required or (param.kind in {"integer", "boolean"} and not param.may_clear):
+        if param.required or param.kind in {"integer", "boolean"}:
             raise _empty(shown)
         return None
     if param.kind == "open":

@@ -24,7 +24,7 @@ def impatient(sandbox: Running, retries: int = 0) -> stripe.StripeClient:
         "sk_test_sandbox",
         max_network_retries=retries,
         base_addresses={"api": sandbox.url},
-        http_client=stripe.RequestsClient(timeout=0.4),
+        http_client=stripe.RequestsClient(timeout=1),
     )
 
 
