@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "bookings",
     "payments",
     "integrations",
+    "hmnp.desk",
 ]
 
 MIDDLEWARE = [
@@ -297,6 +298,8 @@ COMPANY = {
     "name": "Houston Mobile Notary Pros",
     "phone": env.str("COMPANY_PHONE", default=""),
     "email": env.str("COMPANY_EMAIL", default=""),
+    "area": env.str("COMPANY_AREA", default="Greater Houston and Galveston County, and online"),
+    "hours": env.str("COMPANY_HOURS", default="Every day, 7 am to 9 pm; online day and night"),
 }
 
 # --- Content security ------------------------------------------------------------------------

@@ -1,0 +1,36 @@
+"""A person has decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from hmnp.core import transactions
+from hmnp.core.errors import DomainError, Fault, ValidationFailed
+from hmnp.desk.models import Case
+
+
+class CaseAlreadyClosed(DomainError):
+    code = "CASE_CLOSED"
+    status = 409
+    message = "Somebody has closed this case already."
+
+
+def close_case(*, case_id: int, how: str, user: AbstractBaseUser, now: datetime) -> Case:
+    """Close an open case, saying how it was decided.
+
+    Raises `ValidationFailed` without a word, `CaseAlreadyClosed`.
+    """
+    if not how.strip():
+        raise ValidationFailed(Fault("how", "required", "Say how it was decided."))
+
+    def work() -> Case:
+        closed = Case.objects.filter(pk=case_id, closed_at__isnull=True).update(
+            closed_at=now, closed_by=user, closed_how=how.strip()
+        )
+        if closed != 1:
+            raise CaseAlreadyClosed
+        return Case.objects.get(pk=case_id)
+
+    return transactions.run(work)

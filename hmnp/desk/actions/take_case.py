@@ -1,0 +1,24 @@
+"""Somebody sees to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from hmnp.core import transactions
+from hmnp.desk.actions.close_case import CaseAlreadyClosed
+from hmnp.desk.models import Case
+
+
+def take_case(*, case_id: int, user: AbstractBaseUser, now: datetime) -> None:
+    """Put an open case into `user`'s hands, whoever had it. Raises `CaseAlreadyClosed`."""
+
+    def work() -> None:
+        taken = Case.objects.filter(pk=case_id, closed_at__isnull=True).update(
+            taken_by=user, taken_at=now
+        )
+        if taken != 1:
+            raise CaseAlreadyClosed
+
+    transactions.run(work)

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class DeskConfig(AppConfig):
+    name = "hmnp.desk"
+    label = "desk"
+    verbose_name = "Desk"
+
+    def ready(self) -> None:
+        """Write down what any floor states."""
+        from hmnp.desk.handlers import subscribe_all  # noqa: PLC0415 -- models load before
+
+        subscribe_all()
