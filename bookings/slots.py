@@ -49,15 +49,19 @@ def free_slots(
     first_day: date,
     days: int,
     now: datetime,
+    own_claim: UUID | None = None,
 ) -> list[Slot]:
     """Give what can really be held on local days, in order; two statements.
 
+    `own_claim` does not stand in its own way: who holds a time may choose it, or one beside it.
     Raises `UnknownZip` and `OutOfServiceArea`.
     """
     if service.area is not None and zip_code:
         miles = travel.distance_miles(area=service.area, zip_code=zip_code)
         travel.travel_fee_cents(area=service.area, miles=miles)
-    loaded = schedules.load(service=service, first_day=first_day, days=days)
+    loaded = schedules.load(
+        service=service, first_day=first_day, days=days, without_claim=own_claim
+    )
     length = timedelta(minutes=service.duration_minutes)
     return [
         Slot(starts_at=starts_at, ends_at=starts_at + length)

@@ -18,6 +18,16 @@ from services.definitions import (
     StatutoryRate,
 )
 
+# What most customers meet comes first.
+_EXTRAS_ORDER = (
+    RuleCode.EXTRA_DOCUMENT,
+    RuleCode.EXTRA_SIGNER,
+    RuleCode.WEEKEND,
+    RuleCode.HOLIDAY,
+    RuleCode.EMERGENCY,
+    RuleCode.AFTER_HOURS,
+    RuleCode.LATE_NIGHT,
+)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 RATE_LABELS = {
@@ -102,7 +112,9 @@ def included(service: ServiceDefinition) -> list[str]:
 
 def extras(service: ServiceDefinition) -> list[Amount]:
     """List what is added, and when."""
-    rows = [_extra(service, rule) for rule in service.rules if rule.amount_cents]
+    order = list(_EXTRAS_ORDER)
+    rules = sorted(service.rules, key=lambda rule: order.index(RuleCode(rule.code)))
+    rows = [_extra(service, rule) for rule in rules if rule.amount_cents]
     return [Amount(label, f"+{amount}") for label, amount in rows]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bookings.slots import Slot, free_slots, next_slots
@@ -70,11 +71,14 @@ def offer(
     asked_day: date | None,
     now: datetime,
     href: Href,
+    own_claim: UUID | None = None,
+    without: datetime | None = None,
 ) -> Offer:
     """Give the week around `asked_day` (today without one) and that day's free times.
 
     Without a day asked for, the first day with a free time is chosen. `href(day)` is the address
-    that shows a day. Raises `UnknownZip`.
+    that shows a day; `own_claim` is the time already held or booked,
+    `without` a start not to offer again. Raises `UnknownZip`.
     """
     zone = service.timezone
     today = local_date(now, zone=zone)
@@ -83,10 +87,17 @@ def offer(
     # Weeks are counted from today, so that a day stays in its row when it is chosen.
     first -= timedelta(days=(first - today).days % DAYS_SHOWN)
     slots = free_slots(
-        service=service, zip_code=zip_code, first_day=first, days=DAYS_SHOWN, now=now
+        service=service,
+        zip_code=zip_code,
+        first_day=first,
+        days=DAYS_SHOWN,
+        now=now,
+        own_claim=own_claim,
     )
     by_day: dict[date, list[Slot]] = {first + timedelta(days=n): [] for n in range(DAYS_SHOWN)}
     for slot in slots:
+        if slot.starts_at == without:
+            continue
         by_day.setdefault(local_date(slot.starts_at, zone=zone), []).append(slot)
     fallback = next((day for day, free in by_day.items() if free), first)
     chosen = min(max(asked_day, today), last) if asked_day else fallback

@@ -18,11 +18,11 @@ from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, SlotTaken, 
 from bookings.forms import DetailsForm
 from bookings.models import Booking, SlotClaim
 from bookings.pages import cookies, days
+from bookings.pages.held import carried_hold
 from bookings.pages.hold_box import HoldBox
 from bookings.pages.sent_once import sent_once
 from bookings.pages.summary import summary_of_wanted, wanted_of_claim
 from bookings.quoting import Wanted
-from bookings.states import ClaimState
 from hmnp.accounts.principals import anonymous
 from hmnp.core import tokens
 from hmnp.core.errors import DomainError, ValidationFailed
@@ -309,21 +309,15 @@ def _and(parts: list[str]) -> str:
 
 
 def _state(request: HttpRequest, *, now: datetime) -> _State | None:
-    """Read the hold this browser carries; one that ended still says what was wanted."""
-    token = cookies.hold_token(request)
-    claim = SlotClaim.objects.filter(pk=token.subject_id).first() if token else None
-    if token is None or claim is None:
+    carried = carried_hold(request, now=now)
+    if carried is None:
         return None
-    try:
-        holders.check_token(claim=claim, token=token)
-    except HoldNotFound:
-        return None
+    claim = carried.claim
     service = require_service(id_or_slug=claim.service_id)
-    is_live = claim.state in (ClaimState.HELD, ClaimState.PAYING)
     return _State(
-        token=token,
+        token=carried.token,
         claim=claim,
-        is_held=is_live and claim.expires_at is not None and claim.expires_at > now,
+        is_held=carried.is_live,
         wanted=wanted_of_claim(claim=claim, service=service),
         pricing=Pricing.from_snapshot(claim.pricing),
     )

@@ -24,6 +24,7 @@ from bookings.actions.update_booking import BookingChanges, plan_update, update_
 from bookings.errors import CannotCancel, InvalidStatusTransition, SlotTaken, SlotUnavailable
 from bookings.forms import CancelForm
 from bookings.links import manage_path
+from bookings.locks import live_claim_of
 from bookings.models import Booking
 from bookings.pages import cookies, days
 from bookings.pages.confirmed import calendar_response
@@ -233,6 +234,8 @@ def _show_times(
     service = require_service(id_or_slug=booking.service_id)
     address = reverse("manage-reschedule", args=[booking.pk])
 
+    claim = live_claim_of(booking_id=booking.pk)
+
     def href(day: date) -> str:
         return f"{address}?{urlencode({'day': day.isoformat()})}#times"
 
@@ -242,6 +245,8 @@ def _show_times(
         asked_day=days.read_day(request.GET.get("day", "")),
         now=now,
         href=href,
+        own_claim=claim.pk if claim else None,
+        without=booking.starts_at,
     )
     context = {
         "booking": booking,

@@ -24,8 +24,10 @@ from bookings.errors import (
     TooManyHolds,
 )
 from bookings.forms import WhereForm
+from bookings.models import SlotClaim
 from bookings.pages import cookies, days, prices
 from bookings.pages.days import Offer
+from bookings.pages.held import carried_hold
 from bookings.pages.prices import Asked
 from bookings.pages.sent_once import sent_once
 from bookings.pages.summary import summary_of_wanted
@@ -168,6 +170,7 @@ def _offer(request: HttpRequest, *, asked: Asked, now: datetime) -> dict[str, An
         query = urlencode({**facts, "day": day.isoformat()})
         return f"{reverse('book-when', args=[service.slug])}?{query}#times"
 
+    held = _own_hold(request, service, now=now)
     # Priced first, so that a ZIP code we do not serve is refused before times are looked for.
     tomorrow = now + timedelta(days=1)
     prices.price_times(asked=asked, starts=[tomorrow], now=now)
@@ -177,6 +180,7 @@ def _offer(request: HttpRequest, *, asked: Asked, now: datetime) -> dict[str, An
         asked_day=_asked_day(request, service),
         now=now,
         href=href,
+        own_claim=held.pk if held else None,
     )
     priced = prices.price_times(
         asked=asked, starts=[slot.starts_at for slot in found.slots], now=now
@@ -186,11 +190,26 @@ def _offer(request: HttpRequest, *, asked: Asked, now: datetime) -> dict[str, An
         "offer": found,
         "facts": facts,
         "zone_name": f"{zone_name(now, zone=service.timezone)} time",
-        "groups": days.groups(slots=found.slots, zone=service.timezone, extra_cents=extra),
+        "groups": days.groups(
+            slots=found.slots,
+            zone=service.timezone,
+            extra_cents=extra,
+            chosen=held.starts_at if held else None,
+        ),
     }
     if priced:
         context |= _day_summary(asked, found, priced, extra)
     return context
+
+
+def _own_hold(
+    request: HttpRequest, service: ServiceDefinition, *, now: datetime
+) -> SlotClaim | None:
+    """Give this browser's own hold while it can be moved: its time is free for its holder."""
+    carried = carried_hold(request, now=now)
+    if carried is None or not carried.is_live or carried.claim.booking_id is not None:
+        return None
+    return carried.claim if carried.claim.service_id == service.id else None
 
 
 def _asked_day(request: HttpRequest, service: ServiceDefinition) -> date | None:

@@ -27,7 +27,7 @@ ANYMAIL = {
     "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default=f"{SANDBOX_URL}/postmark/"),
 }
 COMPANY = {
-    "name": "Houston Mobile Notary Pros",
+    **COMPANY,
     "phone": env.str("COMPANY_PHONE", default="(713) 555-0142"),
     "email": env.str("COMPANY_EMAIL", default="hello@example.com"),
 }
