@@ -13,6 +13,7 @@ from bookings.models import Booking
 from bookings.states import TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.request_id import working_on
 from integrations import outbox
 from integrations.connectors import CONNECTORS
@@ -32,6 +33,7 @@ def attempt(*, job_id: UUID) -> None:
     job = outbox.claim(job_id=job_id)
     if job is None:
         return
+    crashpoint("outbox.claimed")
     with working_on(job.request_id):
         try:
             receipt = CONNECTORS[Destination(job.destination)](job, transactions.database_now())
@@ -50,6 +52,7 @@ def attempt(*, job_id: UUID) -> None:
             _log(job, where(error))
             outbox.fail(job=job, reason=where(error), permanent=False, is_outcome_unknown=True)
         else:
+            crashpoint("outbox.sent")
             outbox.succeed(
                 job=job,
                 external_id=receipt.external_id,

@@ -35,17 +35,18 @@ def store(*, event: VerifiedEvent) -> bool:
     def work() -> bool:
         inbox_id = uuid.uuid4()
         with connection.cursor() as cursor:
+            # A statement of its own: the next one waits for the table before it runs at all.
+            cursor.execute(
+                "SELECT set_config('lock_timeout', '1500ms', true),"
+                " set_config('statement_timeout', '4s', true)"
+            )
             cursor.execute(
                 """
-                WITH limits AS (
-                    SELECT set_config('lock_timeout', '1500ms', true),
-                           set_config('statement_timeout', '4s', true))
                 INSERT INTO integrations_inboxevent
                     (id, provider, event_id, type, object_id, body, state, run_at, received_at,
                      give_up_at, attempts, last_error, request_id)
-                SELECT %s, %s, %s, %s, %s, %s, 'RECEIVED', clock_timestamp(), clock_timestamp(),
-                       clock_timestamp() + make_interval(secs => %s), 0, '', %s
-                FROM limits
+                VALUES (%s, %s, %s, %s, %s, %s, 'RECEIVED', clock_timestamp(), clock_timestamp(),
+                        clock_timestamp() + make_interval(secs => %s), 0, '', %s)
                 ON CONFLICT (provider, event_id) DO NOTHING
                 """,
                 [

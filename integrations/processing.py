@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.request_id import working_on
 from integrations import inbox
 from integrations.delivery import where
@@ -24,6 +25,7 @@ def process(*, inbox_id: UUID) -> None:
     event = inbox.claim(inbox_id=inbox_id)
     if event is None:
         return
+    crashpoint("inbox.claimed")
     with working_on(event.request_id):
         extra = {"provider": event.provider, "event": event.type, "job_id": str(event.pk)}
         try:

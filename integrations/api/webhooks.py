@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.core.api.serializers import ErrorSerializer
 from hmnp.core.api.views import ApiViewSet
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import InvalidSignature, PayloadTooLarge, ServiceUnavailable
 from integrations import inbox
 from integrations.doors import DOORS
@@ -99,6 +100,7 @@ def _take(request: Request, provider: Provider) -> Response:
             "The event could not be stored; please send it again.",
             retry_after=_RETRY_AFTER_SECONDS,
         ) from error
+    crashpoint("inbox.stored")
     logger.info(
         "webhook stored" if is_new else "webhook repeated",
         extra={"provider": provider.value, "event": event.type},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.core import mail as mailbox
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +20,7 @@ from pytest_django.fixtures import Settings
 from bookings.models import Booking, TimelineEvent
 from hmnp.core.logs import JsonFormatter
 from integrations import delivery, outbox
+from integrations.connectors import CONNECTORS
 from integrations.mail.tests.test_mapping import make_refund
 from integrations.models import OutboxJob
 from integrations.states import Destination, MessageKind
@@ -69,7 +70,7 @@ class Refuses(EmailBackend):
 class Stumbles(EmailBackend):
     """A mistake of ours whose text names the customer."""
 
-    def send_messages(self, messages: list[EmailMessage]) -> int:
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
         raise KeyError(f"cannot write to {messages[0].to} about {messages[0].body}")
 
 
@@ -81,7 +82,8 @@ def test_a_mail_is_sent_once_and_told_on_the_timeline(booking: Booking) -> None:
     assert (job.state, job.attempts) == ("SUCCEEDED", 1)
     (sent,) = mailbox.outbox
     assert sent.to == [booking.customer_email]
-    assert [content_type for _, content_type in sent.alternatives] == ["text/html"]  # type: ignore[attr-defined]
+    assert isinstance(sent, EmailMultiAlternatives)
+    assert [content_type for _, content_type in sent.alternatives] == ["text/html"]
     assert told(booking) == [{"message": "confirmation", "channel": "mail", "job_id": str(job.pk)}]
 
 
@@ -294,7 +296,7 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
 
 
 def _send_as_the_worker_did_before_it_died(job: OutboxJob) -> None:
-    delivery.CONNECTORS[Destination.MAIL](job, timezone.now())
+    CONNECTORS[Destination.MAIL](job, timezone.now())
 
 
 def test_too_many_requests_are_tried_later(booking: Booking, postmark: httpx.Client) -> None:
