@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 # Closed by default: whoever wants the development settings says so, as manage.py does.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hmnp.settings.production")
@@ -14,6 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hmnp.settings.production")
 app = Celery("hmnp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# The request that rang the bell is named on the job's lines too.
+app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 
 from hmnp.core import health
+from hmnp.core.logs import configure_structlog
 
 
 class CoreConfig(AppConfig):
@@ -9,5 +10,6 @@ class CoreConfig(AppConfig):
     verbose_name = "Infrastructure"
 
     def ready(self) -> None:
-        """Watch over what every app stands on."""
+        """Give every log line one form, and watch over what every app stands on."""
+        configure_structlog()
         health.register_core()

@@ -2,31 +2,83 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from datetime import UTC, datetime
+from collections.abc import MutableMapping
+from typing import Any
 
-from hmnp.core.request_id import current_request_id
+import structlog
 
-_EXTRA = ("booking_id", "payment_id", "job_id", "provider", "event", "status", "task", "code")
+# What a line may say besides its message, time, level, logger and exception.
+_ALLOWED = frozenset(
+    {
+        "booking_id",
+        "code",
+        "duration_ms",
+        "event",
+        "exception",
+        "gateway_error",
+        "intent_id",
+        "is_won",
+        "job_id",
+        "level",
+        "logger",
+        "missing_cents",
+        "payment_id",
+        "provider",
+        "reason_key",
+        "refund_id",
+        "request",
+        "request_id",
+        "row_id",
+        "status",
+        "task",
+        "task_id",
+        "timestamp",
+        "user_id",
+    }
+)
+
+EventDict = MutableMapping[str, Any]
 
 
-class JsonFormatter(logging.Formatter):
-    """Format a record as one line of JSON."""
+def _keep_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Drop every field that is not on the list, and the query of a request's address."""
+    kept = {name: value for name, value in event.items() if name in _ALLOWED}
+    if "request" in kept:
+        kept["request"] = str(kept["request"]).split("?", 1)[0]
+    return kept
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Give the record's time, level, logger, message, request id and allowed extras."""
-        line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if request_id := current_request_id():
-            line["request_id"] = request_id
-        for name in _EXTRA:
-            if hasattr(record, name):
-                line[name] = str(getattr(record, name))
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def json_formatter() -> logging.Formatter:
+    """Give the formatter of every handler: lines of structlog and of `logging` read alike."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _keep_allowed,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+    )
+
+
+def configure_structlog() -> None:
+    """Send structlog's lines through `logging`, so that there is one way out."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -37,7 +37,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request under its id."""
-        sent = request.headers.get("X-Request-Id", "")
+        # Not through `request.headers`, which would remember that there was none.
+        sent = str(request.META.get("HTTP_X_REQUEST_ID", ""))
         request_id = sent if _SANE.fullmatch(sent) else uuid.uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = request_id
         token = _current.set(request_id)
