@@ -10,6 +10,7 @@ from bookings.actions.finish_closing import finish_closing
 from bookings.states import ClaimState
 from hmnp.core import transactions
 from hmnp.core.context import SYSTEM, Actor
+from hmnp.core.crashpoints import crashpoint
 from payments.actions.close_payment import close_payment
 from payments.actions.request_refund import request_full_refund
 from payments.locks import LockedClaim, lock_claim_with_payments
@@ -26,6 +27,7 @@ def close_claim(*, claim_id: UUID, now: datetime, actor: Actor = SYSTEM) -> None
     """
     payment_id = transactions.run(lambda: _begin(claim_id, actor, now))
     if payment_id is not None:
+        crashpoint("close.begun")
         close_payment(payment_id=payment_id, now=now, actor=actor)
 
 

@@ -10,6 +10,7 @@ from bookings.actions.finish_closing import finish_closing
 from bookings.states import ClaimState
 from hmnp.core import transactions
 from hmnp.core.context import SYSTEM, Actor
+from hmnp.core.crashpoints import crashpoint
 from payments import stripe_gateway as gateway
 from payments.actions.request_intent import request_intent
 from payments.actions.settle_payment import settle_payment
@@ -46,6 +47,7 @@ def close_payment(*, payment_id: UUID, now: datetime, actor: Actor = SYSTEM) -> 
         transactions.run(lambda: _end_refused(payment_id, actor, now))
         return
     gateway.cancel_intent(intent_id=intent_id)
+    crashpoint("close.cancelled")
     settle_payment(payment_id=payment_id, now=now)
 
 

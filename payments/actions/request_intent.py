@@ -10,6 +10,7 @@ from uuid import UUID
 
 from bookings.states import BookingStatus, ClaimState
 from hmnp.core import transactions
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound
 from payments import stripe_gateway as gateway
 from payments.backoff import next_try
@@ -59,6 +60,7 @@ def request_intent(*, payment_id: UUID, now: datetime) -> RequestedIntent:
         intent = gateway.retrieve_intent(intent_id=payment.provider_intent_id)
     else:
         intent = _create_or_find(payment, payment.intent_requested_at, now)
+    crashpoint("intent.created")
     return transactions.run(lambda: _store(payment_id, intent, now))
 
 

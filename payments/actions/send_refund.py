@@ -42,6 +42,7 @@ def send_refund(*, refund_id: UUID, now: datetime, actor: Actor = STRIPE) -> Ref
     refund = transactions.run(lambda: _take(refund_id, now))
     if refund is None:
         return _read(refund_id)
+    crashpoint("refund.taken")
     payment = Payment.objects.get(pk=refund.payment_id)
     if payment.provider_intent_id is None:
         error = GatewayError("The payment has no intent.", permanent=True)
@@ -55,6 +56,7 @@ def send_refund(*, refund_id: UUID, now: datetime, actor: Actor = STRIPE) -> Ref
         return _read(refund_id)
     crashpoint("refund.sent")
     transactions.run(lambda: _record(refund_id, found, actor, now))
+    crashpoint("refund.recorded")
     return _read(refund_id)
 
 

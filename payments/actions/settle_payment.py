@@ -17,6 +17,7 @@ from bookings.actions.record_payment_failure import record_payment_failure
 from bookings.states import ClaimState
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound, ServiceUnavailable
 from hmnp.core.events import emit
 from payments import stripe_gateway as gateway
@@ -49,6 +50,7 @@ def settle_payment(*, payment_id: UUID, now: datetime, actor: Actor = STRIPE) ->
     """
     if not any(_settle_once(payment_id, actor, now) for _ in range(_FETCHES)):
         raise ServiceUnavailable(retry_after=2)
+    crashpoint("settle.committed")
     payment = _read(payment_id)
     if payment.late_since is not None:
         resolve_late_payment(payment_id=payment_id, now=now, actor=actor)
@@ -70,6 +72,7 @@ def _settle_once(payment_id: UUID, actor: Actor, now: datetime) -> bool:
     if not payment.is_open or payment.provider_intent_id is None:
         return True
     intent = gateway.retrieve_intent(intent_id=payment.provider_intent_id)
+    crashpoint("settle.fetched")
     return transactions.run(lambda: _apply(payment_id, intent, payment.version, actor, now))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from pytest_django import Settings
@@ -34,5 +35,4 @@ def stripe(_running_stripe: Stripe, settings: Settings) -> Stripe:
 @pytest.fixture
 def notary(catalogue: Catalogue) -> Notary:
     """The only notary, so that a slot is free or it is not."""
-    notary: Notary = NotaryFactory()
-    return notary
+    return cast(Notary, NotaryFactory())

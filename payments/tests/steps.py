@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from bookings.actions.create_booking import BookingRequest, create_booking
 from bookings.actions.hold_slot import Held
@@ -55,8 +56,9 @@ def pay(stripe: Stripe, opened: OpenedPayment, card: str = "pm_card_visa") -> di
     return stripe.pay(opened.payment.provider_intent_id, opened.client_secret, card)
 
 
-def run_out(claim_id: object) -> None:
+def run_out(claim_id: UUID | None) -> None:
     """Let a claim's time be over on the database's clock."""
+    assert claim_id is not None
     SlotClaim.objects.filter(pk=claim_id).update(expires_at=database_now() - timedelta(seconds=1))
 
 
@@ -75,8 +77,9 @@ def booking_now(booking: Booking) -> Booking:
     return Booking.objects.get(pk=booking.pk)
 
 
-def claim_now(claim: SlotClaim) -> SlotClaim:
+def claim_now(claim: SlotClaim | None) -> SlotClaim:
     """Read a claim again."""
+    assert claim is not None
     return SlotClaim.objects.get(pk=claim.pk)
 
 

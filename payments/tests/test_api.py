@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from bookings.holders import token_of
 from bookings.models import Booking, SlotClaim
 from bookings.states import BookingStatus
-from bookings.tests.factories import book, hold
+from bookings.tests.factories import TUESDAY_10, book, hold
 from hmnp.accounts.models import Partner, PartnerApiKey
 from hmnp.core import tokens
 from payments.models import Payment
@@ -158,7 +160,11 @@ def test_a_key_gives_the_first_answer_again(stripe: Stripe) -> None:
     assert first.json() == second.json()
     assert second["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first
-    reused = client.post(INTENT, hold_body(hold(starts_at=booking.ends_at).claim), headers=headers)
+    reused = client.post(
+        INTENT,
+        hold_body(hold(starts_at=booking.starts_at + timedelta(hours=4)).claim),
+        headers=headers,
+    )
     assert (reused.status_code, code(reused)) == (422, "IDEMPOTENCY_KEY_REUSED")
     short = client.post(
         INTENT, {"bookingId": str(booking.pk)}, headers={"Idempotency-Key": "short"}
@@ -198,7 +204,7 @@ def test_without_credentials_it_is_401_whatever_is_named(stripe: Stripe) -> None
 
 def test_somebody_elses_reads_like_nothing_at_all(stripe: Stripe) -> None:
     booking = book()
-    other = book(starts_at=booking.ends_at.replace(hour=20))
+    other = book(starts_at=booking.starts_at + timedelta(hours=3))
     intent = customer_of(booking).post(INTENT, {"bookingId": str(booking.pk)}).json()
     pay(stripe, intent)
     strangers = [customer_of(other), partner()]
@@ -211,7 +217,7 @@ def test_somebody_elses_reads_like_nothing_at_all(stripe: Stripe) -> None:
         assert client.get(f"/api/v2/payments/{intent['paymentId']}").status_code == 404
     for proof in (
         {"clientSecret": intent["paymentIntentId"] + "_secret_guess"},
-        {"holdToken": token_of(hold(starts_at=booking.starts_at.replace(hour=22)).claim).text},
+        {"holdToken": token_of(hold(starts_at=booking.starts_at + timedelta(hours=5)).claim).text},
         {"holdToken": "nonsense"},
     ):
         body = {"paymentIntentId": intent["paymentIntentId"], **proof}
@@ -220,7 +226,7 @@ def test_somebody_elses_reads_like_nothing_at_all(stripe: Stripe) -> None:
 
 
 def test_a_wrong_hold_token_is_404_without_a_trace() -> None:
-    mine, other = hold().claim, hold(starts_at=hold().claim.ends_at.replace(hour=22)).claim
+    mine, other = hold().claim, hold(starts_at=TUESDAY_10 + timedelta(hours=4)).claim
     for body in (
         {"holdId": str(mine.pk), "holdToken": token_of(other).text},
         {"holdId": str(mine.pk), "holdToken": "nonsense"},
@@ -255,7 +261,12 @@ def test_a_revoked_token_is_401(stripe: Stripe) -> None:
 
 
 def test_an_expired_hold_is_410_with_other_times(stripe: Stripe) -> None:
-    claim = hold().claim
+    now = timezone.now()
+    # The alternatives are sought from the real clock on.
+    tuesday = now + timedelta(days=7 + (1 - now.weekday()) % 7)
+    claim = hold(
+        now=now, starts_at=tuesday.replace(hour=17, minute=0, second=0, microsecond=0)
+    ).claim
     run_out(claim.pk)
     refused = APIClient().post(INTENT, hold_body(claim))
     assert (refused.status_code, code(refused)) == (410, "HOLD_EXPIRED")

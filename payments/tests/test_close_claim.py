@@ -69,7 +69,7 @@ def test_expiry_cancels_the_intent_first_then_frees_the_time(stripe: Stripe) -> 
 def test_a_claim_within_its_time_is_left_alone(stripe: Stripe) -> None:
     booking = book()
     opened = open_for_booking(booking)
-    close_claim(claim_id=opened.payment.claim.pk, now=NOW)
+    close_claim(claim_id=claim_now(opened.payment.claim).pk, now=NOW)
     assert claim_now(opened.payment.claim).state == ClaimState.PAYING
     assert _status(stripe, opened.payment) == "requires_payment_method"
 

@@ -7,13 +7,13 @@ import pytest
 from bookings.models import Booking, SlotClaim
 from bookings.states import BookingStatus, ClaimState
 from bookings.tests.factories import NOW, book, hold
+from payments.actions.open_payment import OpenedPayment
 from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actions.settle_payment import settle_payment
 from payments.models import Payment, Refund
 from payments.states import PaymentStatus
 from payments.tests.driving import Stripe
 from payments.tests.steps import (
-    OpenedPayment,
     booking_now,
     open_for_booking,
     pay,

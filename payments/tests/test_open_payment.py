@@ -31,6 +31,7 @@ from payments.tests.steps import (
     run_out,
     sweep,
 )
+from services.models import Service
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stripe", "notary")]
 
@@ -67,7 +68,7 @@ def test_a_booking_is_asked_for_its_deposit_with_its_reference(stripe: Stripe) -
 
 
 def test_an_online_booking_is_asked_for_all_of_it(notary: Notary) -> None:
-    notary.skills.add(Booking._meta.get_field("service").related_model.objects.get(slug="ron"))
+    notary.skills.add(Service.objects.get(slug="ron"))
     booking = book(slug="ron", zip_code=None, starts_at=TUESDAY_10)
     opened = open_for_booking(booking)
     assert (opened.payment.kind, opened.payment.amount_cents) == (PaymentKind.FULL, 3500)

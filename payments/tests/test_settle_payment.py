@@ -266,7 +266,8 @@ def test_an_outdated_answer_is_never_applied_over_a_newer_one(
 ) -> None:
     booking = book()
     opened = open_for_booking(booking)
-    real, fetched = gateway.retrieve_intent, []
+    real = gateway.retrieve_intent
+    fetched: list[gateway.Intent] = []
 
     def slow(*, intent_id: str) -> gateway.Intent:
         intent = real(intent_id=intent_id)
