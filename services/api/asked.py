@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rest_framework import serializers
-from rest_framework.fields import empty
-
-from hmnp.core.api.errors import flatten
+from hmnp.core.api.validation import read
 from hmnp.core.errors import Fault, ValidationFailed
 from services.api.serializers import PricingQuerySerializer
 from services.catalogue import get_service
@@ -40,9 +37,8 @@ def asked_price(
     Raises `ValidationFailed` with every fault, of form and of substance, and `InvalidService`
     when the service is the only one.
     """
-    serializer.is_valid()
-    faults = repeated + flatten(serializer.errors)
-    values = _valid_part(serializer)
+    values, faults = read(serializer)
+    faults = repeated + faults
     service = None
     if "serviceId" in values:
         service = get_service(id_or_slug=values["serviceId"])
@@ -95,14 +91,3 @@ def _substance(
         faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
     return faults
 
-
-def _valid_part(serializer: PricingQuerySerializer) -> dict[str, Any]:
-    """Give the fields that are right, even when others are not."""
-    values: dict[str, Any] = {}
-    for name, field in serializer.fields.items():
-        given = serializer.initial_data.get(name, empty)
-        try:
-            values[name] = field.run_validation(given)
-        except (serializers.ValidationError, serializers.SkipField):
-            continue
-    return values

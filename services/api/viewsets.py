@@ -15,8 +15,8 @@ from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.core.api.schema import errors
-from hmnp.core.api.views import ApiViewSet
-from hmnp.core.errors import DomainError, Fault
+from hmnp.core.api.views import ApiViewSet, repeated_faults
+from hmnp.core.errors import DomainError
 from services import quotes
 from services.api.asked import Asked, asked_price
 from services.api.serializers import (
@@ -82,11 +82,7 @@ class ServiceViewSet(ApiViewSet):
     @action(detail=False, methods=["get"], url_path="pricing")
     def pricing(self, request: Request) -> Response:
         """Answer a price for what the query names."""
-        repeated = [
-            Fault(name, "repeated", "Give this parameter once.")
-            for name, values in request.query_params.lists()
-            if len(values) > 1
-        ]
+        repeated = repeated_faults(request)
         serializer = PricingQuerySerializer(data=request.query_params.dict())
         return _price(asked_price(serializer=serializer, repeated=repeated, now=timezone.now()))
 
