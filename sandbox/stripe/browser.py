@@ -11,7 +11,7 @@ from sandbox.config import Config
 from sandbox.store import Store
 from sandbox.stripe.api import base_url
 from sandbox.stripe.call import Call
-from sandbox.stripe.intents import authenticate_intent
+from sandbox.stripe.intent_steps import authenticate_intent
 from sandbox.wire import Handler, Json, Request, Response, Route, as_html
 
 _ASSETS = Path(__file__).parent / "assets"

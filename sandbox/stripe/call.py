@@ -12,6 +12,7 @@ from sandbox.stripe.params import Spec
 from sandbox.wire import Json
 
 API_VERSION = "2026-10-28.endive"
+AUTHORIZATION_SECONDS = 7 * 24 * 3600  # how long a card holds money that is not captured
 
 
 @dataclass(kw_only=True)

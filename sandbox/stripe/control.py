@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sandbox.config import Config
 from sandbox.store import Store
-from sandbox.stripe import cards, disputes, intents, refunds, webhooks
+from sandbox.stripe import cards, disputes, intent_steps, refunds, webhooks
 from sandbox.stripe.api import base_url
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import ApiError, invalid, missing
@@ -133,9 +133,9 @@ def _confirm(call: Call) -> Json:
         "payment_method": card.name,
         "use_stripe_sdk": True,
     }
-    result = intents.confirm_intent(call)
+    result = intent_steps.confirm_intent(call)
     if authenticate is not None and not isinstance(result, ApiError):
-        result = intents.authenticate_intent(call, passed=bool(authenticate))
+        result = intent_steps.authenticate_intent(call, passed=bool(authenticate))
     current = call.store.get(kind="payment_intent", key=intent["id"]) or intent
     return shown(current)
 

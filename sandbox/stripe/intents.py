@@ -1,110 +1,41 @@
-"""PaymentIntents: create, retrieve, list, update, confirm, capture, cancel."""
+"""PaymentIntents: create, retrieve, list, update; the calls of all of their steps."""
 
 from __future__ import annotations
 
-from sandbox.stripe import lifecycle
 from sandbox.stripe.call import Call, Endpoint
-from sandbox.stripe.errors import ApiError, invalid, missing, unexpected_state
+from sandbox.stripe.errors import ApiError, invalid, unexpected_state
 from sandbox.stripe.events import record_event
-from sandbox.stripe.objects import list_objects, public_intent, shown
+from sandbox.stripe.intent_checks import (
+    OPEN_STATES,
+    check_amount,
+    check_customer,
+    check_types,
+    find_intent,
+    given_method,
+)
+from sandbox.stripe.intent_params import (
+    AUTOMATIC,
+    CAPTURE_METHOD,
+    CONFIRM,
+    CONFIRMING,
+    SHARED,
+    UNPLAYED,
+)
+from sandbox.stripe.intent_steps import cancel_intent, capture_intent, confirm_intent, confirm_with
+from sandbox.stripe.objects import list_objects, shown
 from sandbox.stripe.params import (
     BOOLEAN,
     EXPAND,
     METADATA,
-    OPEN,
     PAGING,
     PAYMENT_METHOD_DATA,
     RANGE,
     SHIPPING,
     TEXT,
     Param,
-    hash_of,
     merge_metadata,
 )
-from sandbox.stripe.payment_methods import method_from_data, method_from_name
 from sandbox.wire import Json, token
-
-MINIMUM_CENTS = {"usd": 50, "eur": 50, "gbp": 30, "cad": 50, "aud": 50, "mxn": 1000}
-MAXIMUM_CENTS = 99_999_999
-_OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
-_CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation",
-               "requires_action")  # fmt: skip
-_CAPTURE = Param(choices=("automatic", "automatic_async", "manual"))
-_WORDS = {"confirm": "confirmed", "cancel": "canceled", "capture": "captured"}
-
-
-def find_intent(call: Call) -> Json:
-    """Return an intent; a browser must show its client secret."""
-    intent = call.store.get(kind="payment_intent", key=call.ref)
-    if intent is None:
-        raise missing("payment_intent", call.ref, param="intent")
-    if call.publishable and call.params.get("client_secret") != intent["client_secret"]:
-        raise ApiError(
-            400,
-            "The client_secret provided does not match any associated PaymentIntent on this "
-            "account. Ensure the provided client_secret and the PaymentIntent match.",
-            code="payment_intent_invalid_parameter",
-            param="client_secret",
-        )
-    return intent
-
-
-def _view(call: Call, intent: Json) -> Json:
-    return public_intent(intent) if call.publishable else shown(intent)
-
-
-def _refuse(call: Call, intent: Json, verb: str, allowed: tuple[str, ...]) -> ApiError:
-    if verb == "confirm" and intent["status"] == "succeeded":
-        message = (
-            "You cannot confirm this PaymentIntent because it has already succeeded after being "
-            "previously confirmed."
-        )
-    else:
-        message = (
-            f"You cannot {verb} this PaymentIntent because it has a status of "
-            f"{intent['status']}. Only a PaymentIntent with one of the following statuses may be "
-            f"{_WORDS[verb]}: {', '.join(allowed)}."
-        )
-    return unexpected_state(message, intent=_view(call, intent))
-
-
-def check_amount(*, amount: int, currency: str) -> None:
-    """Refuse a currency the sandbox has not, and an amount outside Stripe's limits."""
-    if currency not in MINIMUM_CENTS:
-        raise invalid(
-            f"Invalid currency: {currency}. The sandbox plays these currencies: "
-            f"{', '.join(MINIMUM_CENTS)}",
-            param="currency",
-        )
-    least = MINIMUM_CENTS[currency]
-    if amount < least:
-        raise invalid(
-            f"Amount must be at least {least / 100:.2f} {currency}",
-            param="amount",
-            code="amount_too_small",
-        )
-    if amount > MAXIMUM_CENTS:
-        raise invalid(
-            f"Amount must be no more than {MAXIMUM_CENTS / 100:,.2f} {currency}",
-            param="amount",
-            code="amount_too_large",
-        )
-
-
-def _check_types(params: Json) -> None:
-    for name in params.get("allowed_payment_method_types") or []:
-        if name != "card":
-            raise invalid(
-                f"The payment method type provided: {name} is invalid. The sandbox plays `card`.",
-                param="allowed_payment_method_types",
-            )
-
-
-def _check_customer(call: Call) -> str | None:
-    customer: str | None = call.params.get("customer")
-    if customer and call.store.get(kind="customer", key=customer) is None:
-        raise missing("customer", customer, param="customer", status=400)
-    return customer
 
 
 def create_intent(call: Call) -> Json | ApiError:
@@ -112,7 +43,7 @@ def create_intent(call: Call) -> Json | ApiError:
     params = call.params
     currency = params["currency"].lower()
     check_amount(amount=params["amount"], currency=currency)
-    _check_types(params)
+    check_types(params)
     automatic = params.get("automatic_payment_methods") or {"enabled": True}
     if automatic["enabled"]:
         automatic = {"allow_redirects": automatic.get("allow_redirects", "always"),
@@ -125,7 +56,7 @@ def create_intent(call: Call) -> Json | ApiError:
                     "`confirm=true`.",
                     param=name,
                 )
-    customer = _check_customer(call)
+    customer = check_customer(call)
     name = "pi_3" + token(23)
     intent: Json = {
         "id": name,
@@ -173,7 +104,7 @@ def create_intent(call: Call) -> Json | ApiError:
         "transfer_group": None,
         "_": {"challenge": None, "return_url": None},
     }
-    method = _method(call)
+    method = given_method(call)
     if params.get("confirm") and method is None:
         raise invalid(
             "You must provide a payment method when creating a PaymentIntent with `confirm=true`.",
@@ -185,98 +116,7 @@ def create_intent(call: Call) -> Json | ApiError:
         return intent
     intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     call.store.replace(doc=intent)
-    return _confirm(call, intent, method) if params.get("confirm") else intent
-
-
-def _method(call: Call) -> Json | None:
-    name, data = call.params.get("payment_method"), call.params.get("payment_method_data")
-    if name and data:
-        raise invalid(
-            "You may only specify one of these parameters: payment_method, payment_method_data."
-        )
-    if data:
-        return method_from_data(call, data=data)
-    return method_from_name(call, name=name) if name else None
-
-
-def confirm_intent(call: Call) -> Json | ApiError:
-    """Confirm an intent with the payment method given now or before."""
-    intent = find_intent(call)
-    if intent["status"] not in _OPEN:
-        raise _refuse(call, intent, "confirm", _OPEN)
-    method = _method(call)
-    if method is None and intent["payment_method"]:
-        method = call.store.get(kind="payment_method", key=intent["payment_method"])
-    if method is None:
-        raise unexpected_state(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can "
-            "either update the PaymentIntent with a payment method and then confirm it again, or "
-            "confirm it again directly with a payment method or ConfirmationToken.",
-            intent=_view(call, intent),
-        )
-    for name in ("receipt_email", "shipping", "setup_future_usage"):
-        if name in call.params:
-            intent[name] = call.params[name]
-    return _confirm(call, intent, method)
-
-
-def _confirm(call: Call, intent: Json, method: Json) -> Json | ApiError:
-    params = call.params
-    if params.get("return_url") and not params["return_url"].startswith(("http://", "https://")):
-        raise invalid("Not a valid URL", param="return_url", code="url_invalid")
-    _check_types(params)
-    if "allowed_payment_method_types" in params:
-        intent["allowed_payment_method_types"] = params["allowed_payment_method_types"]
-    automatic = intent["automatic_payment_methods"]
-    may_redirect = automatic["enabled"] and automatic.get("allow_redirects") != "never"
-    needs_url = may_redirect and not intent["allowed_payment_method_types"]
-    by_browser = call.publishable or bool(params.get("use_stripe_sdk"))
-    if needs_url and not by_browser and not params.get("return_url"):
-        raise ApiError(
-            400,
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
-            "Because some of these payment methods might redirect your customer off of your page, "
-            "you must provide a `return_url`. If you don't want to accept redirect-based payment "
-            "methods, set `automatic_payment_methods[enabled]` to `true` and "
-            "`automatic_payment_methods[allow_redirects]` to `never` when creating Payment Intents "
-            "and Setup Intents.",
-        )
-    return lifecycle.attempt(
-        call,
-        intent,
-        method,
-        off_session=bool(params.get("off_session")),
-        refuse_action=bool(params.get("error_on_requires_action")),
-        return_url=params.get("return_url"),
-        browser=bool(params.get("use_stripe_sdk")),
-    )
-
-
-def authenticate_intent(call: Call, *, passed: bool) -> Json | ApiError:
-    """Go on with an intent in requires_action after its cardholder passed or failed 3-D Secure."""
-    intent = call.store.get(kind="payment_intent", key=call.ref)
-    if intent is None:
-        raise missing("payment_intent", call.ref)
-    if intent["status"] != "requires_action":
-        return intent
-    return lifecycle.finish_authentication(call, intent, authenticated=passed)
-
-
-def retrieve_intent(call: Call) -> Json:
-    """Return one intent."""
-    return find_intent(call)
-
-
-def list_intents(call: Call) -> Json:
-    """List intents by customer and time, newest first."""
-    customer = call.params.get("customer")
-    return list_objects(
-        call,
-        kind="payment_intent",
-        url="/v1/payment_intents",
-        where="owner = ?" if customer else "1",
-        args=(customer,) if customer else (),
-    )
+    return confirm_with(call, intent, method) if params.get("confirm") else intent
 
 
 def update_intent(call: Call) -> Json:
@@ -285,19 +125,19 @@ def update_intent(call: Call) -> Json:
     intent = find_intent(call)
     for name in ("amount", "currency", "payment_method", "payment_method_data", "capture_method",
                  "customer", "setup_future_usage", "allowed_payment_method_types"):  # fmt: skip
-        if name in params and intent["status"] not in _OPEN:
+        if name in params and intent["status"] not in OPEN_STATES:
             raise unexpected_state(
                 f"This PaymentIntent's {name} could not be updated because it has a status of "
                 f"{intent['status']}. You may only update the {name} of a PaymentIntent with one "
-                f"of the following statuses: {', '.join(_OPEN)}.",
+                f"of the following statuses: {', '.join(OPEN_STATES)}.",
                 intent=shown(intent),
             )
     amount: int = params.get("amount") or intent["amount"]
     currency = (params.get("currency") or intent["currency"]).lower()
     check_amount(amount=amount, currency=currency)
-    _check_types(params)
-    customer = _check_customer(call)
-    method = _method(call)
+    check_types(params)
+    customer = check_customer(call)
+    method = given_method(call)
     intent |= {"amount": amount, "currency": currency}
     intent["metadata"] = merge_metadata(intent["metadata"], params.get("metadata"))
     for name in ("description", "receipt_email", "shipping", "setup_future_usage",
@@ -318,82 +158,23 @@ def update_intent(call: Call) -> Json:
     return call.store.replace(doc=intent)
 
 
-def capture_intent(call: Call) -> Json:
-    """Capture all or a part of an authorised payment."""
-    intent = find_intent(call)
-    if intent["status"] != "requires_capture":
-        raise _refuse(call, intent, "capture", ("requires_capture",))
-    amount: int = call.params.get("amount_to_capture") or intent["amount_capturable"]
-    if amount > intent["amount_capturable"]:
-        raise ApiError(
-            400,
-            f"The amount_to_capture ({amount}) is greater than the amount_capturable "
-            f"({intent['amount_capturable']}).",
-            code="amount_too_large",
-            param="amount_to_capture",
-        )
-    intent["metadata"] = merge_metadata(intent["metadata"], call.params.get("metadata"))
-    return lifecycle.capture(call, intent, amount=amount)
+def retrieve_intent(call: Call) -> Json:
+    """Return one intent."""
+    return find_intent(call)
 
 
-def cancel_intent(call: Call) -> Json:
-    """Cancel an intent that has not succeeded and is not processing."""
-    intent = find_intent(call)
-    if intent["status"] not in _CANCELABLE:
-        raise _refuse(call, intent, "cancel", _CANCELABLE)
-    return lifecycle.cancel(call, intent, reason=call.params.get("cancellation_reason"))
+def list_intents(call: Call) -> Json:
+    """List intents by customer and time, newest first."""
+    customer = call.params.get("customer")
+    return list_objects(
+        call,
+        kind="payment_intent",
+        url="/v1/payment_intents",
+        where="owner = ?" if customer else "1",
+        args=(customer,) if customer else (),
+    )
 
 
-_TYPES = {"allowed_payment_method_types": Param(kind="list")}
-_SHARED = {
-    **_TYPES,
-    "description": Param(max_length=1000),
-    "metadata": METADATA,
-    "receipt_email": TEXT,
-    "shipping": SHIPPING,
-    "setup_future_usage": Param(choices=("off_session", "on_session")),
-    "statement_descriptor": Param(max_length=22),
-    "statement_descriptor_suffix": Param(max_length=22),
-    "payment_method": TEXT,
-    "payment_method_data": PAYMENT_METHOD_DATA,
-    "payment_method_options": OPEN,
-    "customer": TEXT,
-    "expand": EXPAND,
-}
-_CONFIRMING = {
-    "error_on_requires_action": BOOLEAN,
-    "off_session": BOOLEAN,
-    "return_url": TEXT,
-    "use_stripe_sdk": BOOLEAN,
-}
-_CONFIRM = {
-    name: _SHARED[name]
-    for name in ("payment_method", "payment_method_data", "payment_method_options",
-                 "receipt_email", "shipping", "setup_future_usage", "expand")
-} | _CONFIRMING | _TYPES  # fmt: skip
-_UNPLAYED = frozenset(
-    {
-        "amount_details",
-        "amount_to_confirm",
-        "application_fee_amount",
-        "confirmation_token",
-        "customer_account",
-        "excluded_payment_method_types",
-        "final_capture",
-        "hooks",
-        "mandate",
-        "mandate_data",
-        "on_behalf_of",
-        "payment_details",
-        "payment_method_configuration",
-        "radar_options",
-        "transfer_data",
-        "transfer_group",
-    }
-)
-_AUTOMATIC = hash_of(
-    enabled=Param(kind="boolean", required=True), allow_redirects=Param(choices=("always", "never"))
-)
 _ROOT = "/v1/payment_intents"
 ENDPOINTS = (
     Endpoint(
@@ -401,23 +182,23 @@ ENDPOINTS = (
         pattern=_ROOT,
         run=create_intent,
         spec={
-            **_SHARED,
-            **_CONFIRMING,
+            **SHARED,
+            **CONFIRMING,
             "amount": Param(kind="integer", required=True, minimum=1),
             "currency": Param(required=True),
-            "automatic_payment_methods": _AUTOMATIC,
-            "capture_method": _CAPTURE,
+            "automatic_payment_methods": AUTOMATIC,
+            "capture_method": CAPTURE_METHOD,
             "confirm": BOOLEAN,
             "confirmation_method": Param(choices=("automatic",)),
         },
-        unplayed=_UNPLAYED,
+        unplayed=UNPLAYED,
     ),
     Endpoint(
         method="GET",
         pattern=_ROOT,
         run=list_intents,
         spec={**PAGING, "created": RANGE, "customer": TEXT},
-        unplayed=_UNPLAYED,
+        unplayed=UNPLAYED,
     ),
     Endpoint(
         method="GET",
@@ -431,18 +212,18 @@ ENDPOINTS = (
         pattern=_ROOT + "/{id}",
         run=update_intent,
         spec={
-            **_SHARED,
+            **SHARED,
             "amount": Param(kind="integer", minimum=1),
             "currency": TEXT,
-            "capture_method": _CAPTURE,
+            "capture_method": CAPTURE_METHOD,
         },
-        unplayed=_UNPLAYED,
+        unplayed=UNPLAYED,
     ),
     Endpoint(
         method="POST",
         pattern=_ROOT + "/{id}/confirm",
         run=confirm_intent,
-        spec={**_CONFIRM, "client_secret": TEXT},
+        spec={**CONFIRM, "client_secret": TEXT},
         public_spec={
             "client_secret": Param(required=True),
             "payment_method": TEXT,
@@ -453,7 +234,7 @@ ENDPOINTS = (
             "use_stripe_sdk": BOOLEAN,
             "expected_payment_method_type": Param(choices=("card",)),
         },
-        unplayed=_UNPLAYED,
+        unplayed=UNPLAYED,
     ),
     Endpoint(
         method="POST",
@@ -464,7 +245,7 @@ ENDPOINTS = (
             "metadata": METADATA,
             "expand": EXPAND,
         },
-        unplayed=_UNPLAYED | {"statement_descriptor", "statement_descriptor_suffix"},
+        unplayed=UNPLAYED | {"statement_descriptor", "statement_descriptor_suffix"},
     ),
     Endpoint(
         method="POST",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sandbox.stripe import cards
-from sandbox.stripe.call import Call
+from sandbox.stripe.call import AUTHORIZATION_SECONDS, Call
+from sandbox.stripe.charges import new_charge
 from sandbox.stripe.errors import ApiError
 from sandbox.stripe.events import record_event
 from sandbox.stripe.objects import public_intent, shown
 from sandbox.stripe.payment_methods import card_of
 from sandbox.wire import Json, token
 
-AUTHORIZATION_SECONDS = 7 * 24 * 3600
 _REFUSED_AUTHENTICATION = (
     "The provided PaymentMethod has failed authentication. You can provide payment_method_data or "
     "a new PaymentMethod to attempt to fulfill this PaymentIntent again."
@@ -87,7 +87,7 @@ def finish_authentication(call: Call, intent: Json, *, authenticated: bool) -> J
 
 def decline(call: Call, intent: Json, method: Json, reason: str) -> ApiError:
     """Write a failed charge and send the intent back for another card."""
-    charge = _charge(call, intent, method, status="failed")
+    charge = new_charge(call, intent, method, status="failed")
     code = cards.error_code(decline=reason)
     message = cards.MESSAGES[reason]
     charge |= {"failure_code": code, "failure_message": message}
@@ -129,7 +129,7 @@ def _back_to_start(call: Call, intent: Json, error: ApiError) -> ApiError:
 
 
 def _start_processing(call: Call, intent: Json, method: Json) -> Json:
-    charge = _charge(call, intent, method, status="pending")
+    charge = new_charge(call, intent, method, status="pending")
     call.store.insert(kind="charge", doc=charge, parent=intent["id"])
     intent |= {
         "status": "processing",
@@ -176,7 +176,7 @@ def finish_processing(call: Call, intent: Json) -> None:
 
 def _take(call: Call, intent: Json, method: Json) -> Json:
     manual = intent["capture_method"] == "manual"
-    charge = _charge(call, intent, method, status="succeeded")
+    charge = new_charge(call, intent, method, status="succeeded")
     charge |= {"paid": True, "captured": not manual,
                "amount_captured": 0 if manual else charge["amount"]}  # fmt: skip
     call.store.insert(kind="charge", doc=charge, parent=intent["id"])
@@ -243,79 +243,3 @@ def cancel(call: Call, intent: Json, *, reason: str | None) -> Json:
     call.store.replace(doc=intent)
     record_event(call, "payment_intent.canceled", intent)
     return intent
-
-
-def _charge(call: Call, intent: Json, method: Json, *, status: str) -> Json:
-    """Make a charge's object; the caller completes and stores it."""
-    card = method["card"]
-    manual = intent["capture_method"] == "manual"
-    return {
-        "id": "ch_3" + token(23),
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": "HMNP SANDBOX",
-        "captured": False,
-        "created": call.now,
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": {
-            "advice_code": None,
-            "network_advice_code": None,
-            "network_decline_code": None,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "risk_level": "normal",
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        },
-        "paid": False,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": {
-            "card": {
-                "amount_authorized": intent["amount"],
-                "brand": card["brand"],
-                "capture_before": call.now + AUTHORIZATION_SECONDS if manual else None,
-                "checks": {**card["checks"], "cvc_check": "pass"},
-                "country": card["country"],
-                "exp_month": card["exp_month"],
-                "exp_year": card["exp_year"],
-                "fingerprint": card["fingerprint"],
-                "funding": card["funding"],
-                "last4": card["last4"],
-                "network": card["brand"],
-                "wallet": None,
-            },
-            "type": "card",
-        },
-        "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": None,
-        "refunded": False,
-        "review": None,
-        "shipping": intent["shipping"],
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": status,
-        "transfer_data": None,
-        "transfer_group": None,
-        "_": {"card": method["_"]["card"]},
-    }

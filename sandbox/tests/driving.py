@@ -27,7 +27,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 5) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 15) -> Any:
     """Return the first true value of the condition; fail when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -70,10 +70,13 @@ def test_waiting_states_are_told(
     wait_for(lambda: kind in hooked.types)
 
 
-def test_cancel_and_authorisation_are_told(api: stripe.StripeClient, hooked: Receiver) -> None:
+def test_cancel_and_authorisation_are_told(
+    sandbox: Running, api: stripe.StripeClient, hooked: Receiver
+) -> None:
     intent = make_intent(api, capture_method="manual", confirm=True, payment_method="pm_card_visa")
     api.v1.payment_intents.cancel(intent.id)
-    wait_for(lambda: "payment_intent.canceled" in hooked.types)
+    wait_for(lambda: settled(sandbox))
+    assert "payment_intent.canceled" in hooked.types
     assert "payment_intent.amount_capturable_updated" in hooked.types
     assert "payment_intent.succeeded" not in hooked.types
 
