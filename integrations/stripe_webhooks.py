@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
 from django.conf import settings
 
@@ -16,10 +15,8 @@ from integrations.inbound import NotYetKnown, VerifiedEvent, short_text
 from integrations.models import InboxEvent
 from integrations.states import InboxState, Provider
 from payments import stripe_gateway
-from payments.actions.send_refund import record_provider_refund
-from payments.actions.settle_payment import settle_payment
-from payments.models import Payment, Refund
-from payments.stripe_gateway import GatewayError, StripeEvent
+from payments.actions.take_hint import HintOutcome, take_hint
+from payments.stripe_gateway import GatewayError
 
 logger = logging.getLogger(__name__)
 
@@ -46,62 +43,16 @@ def act(event: InboxEvent) -> InboxState:
     """
     hint = stripe_gateway.read_event(body=bytes(event.body))
     try:
-        return _act(hint)
+        outcome = take_hint(event=hint, now=transactions.database_now())
     except GatewayError as error:
         raise ConnectorError(str(error)) from error
-
-
-def _act(hint: StripeEvent) -> InboxState:
-    if hint.object_type == "payment_intent":
-        _settle(hint)
-        return InboxState.DONE
-    if hint.object_type == "refund":
-        _record_refund(hint.object_id, hint.metadata.get("refund_id", ""))
-        return InboxState.DONE
-    if hint.type == "charge.refunded":
-        _record_refunds_of(hint.intent_id)
-        return InboxState.DONE
-    if hint.object_type == "dispute":
-        return InboxState.UNHANDLED
-    return InboxState.IGNORED
-
-
-def _settle(hint: StripeEvent) -> None:
-    payment = Payment.objects.filter(provider_intent_id=hint.object_id).first()
-    if payment is None:
-        # It came before our own answer; the reference is stored with that, or by the sweeper.
-        raise NotYetKnown("no payment of ours has this intent yet")
-    settle_payment(payment_id=payment.pk, now=transactions.database_now())
-
-
-def _record_refunds_of(intent_id: str) -> None:
-    """Look at every refund of a charge; the event names the charge, not the refund."""
-    refunds = Refund.objects.filter(
-        payment__provider_intent_id=intent_id, provider_refund_id__isnull=False
-    )
-    provider_ids = list(refunds.values_list("provider_refund_id", flat=True))
-    if not provider_ids:
-        raise NotYetKnown("no refund of ours has reached this charge yet")
-    for provider_id in provider_ids:
-        _record_refund(str(provider_id), "")
-
-
-def _record_refund(provider_refund_id: str, named: str) -> None:
-    """Record what Stripe says of one refund, found by Stripe's id or by the one we gave along."""
-    refund = Refund.objects.filter(provider_refund_id=provider_refund_id).first()
-    if refund is None and (refund_id := _uuid(named)) is not None:
-        refund = Refund.objects.filter(pk=refund_id).first()
-    if refund is None:
-        raise NotYetKnown("no refund of ours has this id yet")
-    record_provider_refund(
-        refund_id=refund.pk,
-        found=stripe_gateway.retrieve_refund(provider_refund_id=provider_refund_id),
-        now=transactions.database_now(),
-    )
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    match outcome:
+        case HintOutcome.UNKNOWN:
+            # It may have overtaken our own answer; else it is not ours.
+            raise NotYetKnown(f"no {hint.object_type} of ours has this id yet")
+        case HintOutcome.UNHANDLED:
+            return InboxState.UNHANDLED
+        case HintOutcome.IGNORED:
+            return InboxState.IGNORED
+        case HintOutcome.DONE:
+            return InboxState.DONE

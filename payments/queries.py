@@ -82,6 +82,13 @@ def refund_of_provider(*, provider_refund_id: str, refund_id: str = "") -> Refun
     return found
 
 
+def refunds_of_intent(*, intent_id: str) -> Iterable[Refund]:
+    """Give the refunds Stripe has of one intent."""
+    return Refund.objects.filter(
+        payment__provider_intent_id=intent_id, provider_refund_id__isnull=False
+    )
+
+
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)

@@ -9,16 +9,21 @@ from payments import stripe_gateway as gateway
 from payments.actions.attend_payment import attend_payment
 from payments.actions.send_refund import record_provider_refund
 from payments.actions.settle_payment import settle_payment
-from payments.queries import payment_of_intent, refund_of_provider
+from payments.models import Refund
+from payments.queries import payment_of_intent, refund_of_provider, refunds_of_intent
 from payments.stripe_gateway import StripeEvent
 
 
 class HintOutcome(StrEnum):
-    """IGNORED: of no interest to us. UNKNOWN: about something we do not know, perhaps not yet."""
+    """UNKNOWN: about something we do not know, perhaps not yet. UNHANDLED: a person's, for now.
+
+    IGNORED: of no interest to us.
+    """
 
     DONE = "DONE"
-    IGNORED = "IGNORED"
     UNKNOWN = "UNKNOWN"
+    UNHANDLED = "UNHANDLED"
+    IGNORED = "IGNORED"
 
 
 def take_hint(*, event: StripeEvent, now: datetime) -> HintOutcome:
@@ -26,11 +31,17 @@ def take_hint(*, event: StripeEvent, now: datetime) -> HintOutcome:
 
     Raises `GatewayError`, `ServiceUnavailable`; the event is then to be taken again later.
     """
-    if event.object_type == "payment_intent":
-        return _about_intent(event, now)
-    if event.object_type == "refund":
-        return _about_refund(event, now)
-    return HintOutcome.IGNORED
+    match event.object_type:
+        case "payment_intent":
+            return _about_intent(event, now)
+        case "refund":
+            return _about_refund(event, now)
+        case "charge" if event.type == "charge.refunded":
+            return _about_refunded_charge(event, now)
+        case "dispute":
+            return HintOutcome.UNHANDLED
+        case _:
+            return HintOutcome.IGNORED
 
 
 def _about_intent(event: StripeEvent, now: datetime) -> HintOutcome:
@@ -52,6 +63,18 @@ def _about_refund(event: StripeEvent, now: datetime) -> HintOutcome:
     )
     if refund is None:
         return HintOutcome.UNKNOWN
-    found = gateway.retrieve_refund(provider_refund_id=event.object_id)
-    record_provider_refund(refund_id=refund.pk, found=found, now=now)
+    _look_up(refund, event.object_id, now)
     return HintOutcome.DONE
+
+
+def _about_refunded_charge(event: StripeEvent, now: datetime) -> HintOutcome:
+    """Look at every refund of the charge; the event does not name which."""
+    refunds = list(refunds_of_intent(intent_id=event.intent_id))
+    for refund in refunds:
+        _look_up(refund, str(refund.provider_refund_id), now)
+    return HintOutcome.DONE if refunds else HintOutcome.UNKNOWN
+
+
+def _look_up(refund: Refund, provider_refund_id: str, now: datetime) -> None:
+    found = gateway.retrieve_refund(provider_refund_id=provider_refund_id)
+    record_provider_refund(refund_id=refund.pk, found=found, now=now)
