@@ -43,6 +43,7 @@ from services.catalogue import active_services, get_service
 from services.definitions import ServiceDefinition
 from services.errors import OutOfServiceArea, PromoInvalid, ServiceNotFound, UnknownZip
 from services.promo_codes import normal_code
+from services.wording import miles
 
 STEP = {"number": 2, "name": "When and where"}
 
@@ -275,8 +276,8 @@ def _in_words(error: DomainError, asked: Asked) -> DomainError:
     area = asked.service.area
     if isinstance(error, OutOfServiceArea) and area is not None:
         return OutOfServiceArea(
-            f"{asked.zip_code} is too far away: we drive up to {area.last_served_mile:g} miles "
-            f"from ZIP {area.centre_zip}.",
+            f"{asked.zip_code} is too far away: we drive up to "
+            f"{miles(area.last_served_mile)} miles from ZIP {area.centre_zip}.",
             field="zip",
         )
     if isinstance(error, UnknownZip):
