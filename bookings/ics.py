@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress, vText
 
+from bookings import wording
 from bookings.models import Booking
 from bookings.states import CLOSED_WITHOUT_SERVICE, BookingStatus
 
@@ -43,9 +44,8 @@ def calendar_file(*, booking: Booking, now: datetime) -> bytes:
     event.add("dtstart", booking.starts_at.astimezone(booking.zone))
     event.add("dtend", booking.ends_at.astimezone(booking.zone))
     event.add("summary", f"{booking.service.name}: {settings.COMPANY['name']}")
-    event.add("description", f"Booking {booking.reference}")
-    if place := _place(booking):
-        event.add("location", place)
+    event.add("description", _description(booking))
+    event.add("location", wording.place(booking))
     event.add("status", _status(booking, method))
     event.add("transp", "OPAQUE")
     if sender := settings.COMPANY["email"]:
@@ -57,11 +57,12 @@ def calendar_file(*, booking: Booking, now: datetime) -> bytes:
     return bytes(calendar.to_ical())
 
 
-def _place(booking: Booking) -> str:
-    if not booking.street:
-        return ""
-    street = f"{booking.street}, {booking.unit}" if booking.unit else booking.street
-    return f"{street}, {booking.city}, {booking.state} {booking.zip_code}"
+def _description(booking: Booking) -> str:
+    lines = [f"Booking {booking.reference}", "", "Please have ready:"]
+    lines += [f"- {line}" for line in wording.what_to_have_ready(booking)]
+    if phone := settings.COMPANY["phone"]:
+        lines += ["", f"Questions? {phone}"]
+    return "\n".join(lines)
 
 
 def _status(booking: Booking, method: Method) -> str:

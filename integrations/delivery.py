@@ -87,6 +87,6 @@ def _log(job: OutboxJob, reason: str) -> None:
             "job_id": str(job.pk),
             "booking_id": str(job.booking_id),
             "provider": job.destination,
-            "event": job.message_kind,
+            "kind": job.message_kind,
         },
     )

@@ -103,7 +103,7 @@ def park(*, event: InboxEvent, reason: str) -> bool:
     if transactions.database_now() >= event.give_up_at:
         logger.error(
             "webhook event is dead: a person must look at it",
-            extra={"provider": event.provider, "event": event.type, "job_id": str(event.pk)},
+            extra={"provider": event.provider, "kind": event.type, "job_id": str(event.pk)},
         )
         return finish(event=event, state=InboxState.DEAD, reason=reason)
     return bool(

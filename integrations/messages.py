@@ -9,8 +9,8 @@ from bookings.states import BookingStatus
 from integrations.errors import NoLongerWanted
 from integrations.models import OutboxJob
 from integrations.states import JobKind, MessageKind
-from payments.models import Refund
-from payments.states import RefundState
+from payments.models import Payment, Refund
+from payments.states import PaymentStatus, RefundState
 
 _STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
 
@@ -34,13 +34,18 @@ def check_wanted(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: da
         case MessageKind.CANCELLED:
             _refuse(booking.status != BookingStatus.CANCELLED, f"the booking is {booking.status}")
         case MessageKind.PAYMENT_FAILED:
-            nothing_due = booking.amount_due_cents == 0 and booking.balance_due_cents == 0
-            _refuse(nothing_due, "nothing is due")
+            _refuse(not _is_decline_open(booking), "no declined payment is open any more")
         case MessageKind.REFUNDED:
             sent = Refund.objects.filter(pk=job.occurrence_id, status=RefundState.SUCCEEDED)
             _refuse(not sent.exists(), "the refund did not go through after all")
         case MessageKind.FIND_LINK:
             pass
+
+
+def _is_decline_open(booking: Booking) -> bool:
+    """Tell whether the last attempt on a payment still asked for was declined."""
+    asked_for = Payment.objects.filter(booking=booking, status=PaymentStatus.REQUIRES_PAYMENT)
+    return asked_for.exclude(decline_code="").exists()
 
 
 def _has_newer(job: OutboxJob) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
@@ -251,6 +251,14 @@ def replay(*, job_id: UUID) -> bool:
     return transactions.run(work)
 
 
+def due(*, limit: int = 200) -> list[UUID]:
+    """Give the jobs that are due, oldest first, whether or not their bell has rung."""
+    is_ready = Q(state=JobState.READY.value, run_at__lte=Now())
+    is_lost = Q(state=JobState.RUNNING.value, lease_until__lt=Now())
+    jobs = OutboxJob.objects.filter(is_ready | is_lost).order_by("run_at")
+    return list(jobs.values_list("pk", flat=True)[:limit])
+
+
 def take_unanswered(*, limit: int = 200) -> list[UUID]:
     """Give due jobs whose bell nobody answered, oldest first, and note that it rings again."""
 
@@ -323,7 +331,7 @@ def _extra(job: OutboxJob) -> dict[str, str]:
         "job_id": str(job.pk),
         "booking_id": str(job.booking_id),
         "provider": job.destination,
-        "event": job.message_kind,
+        "kind": job.message_kind,
     }
 
 

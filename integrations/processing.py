@@ -27,7 +27,7 @@ def process(*, inbox_id: UUID) -> None:
         return
     crashpoint("inbox.claimed")
     with working_on(event.request_id):
-        extra = {"provider": event.provider, "event": event.type, "job_id": str(event.pk)}
+        extra = {"provider": event.provider, "kind": event.type, "job_id": str(event.pk)}
         try:
             state = DOORS[Provider(event.provider)].act(event)
         except NotYetKnown as unknown:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from bookings import events as bookings
+from hmnp.core.cases import CaseOpened, CaseSettled
 from hmnp.core.events import Event
 from integrations.states import MessageKind
 from payments import events as payments
@@ -99,4 +100,6 @@ ROUTES: dict[type[Event], Route] = {
     payments.PaymentFailed: Route(mails=(Mail(MessageKind.PAYMENT_FAILED, occurrence=_day),)),
     payments.RefundSent: Route(mails=(Mail(MessageKind.REFUNDED, occurrence=_refund),)),
     payments.RefundFailed: NOWHERE,  # for staff, not for the customer
+    CaseOpened: NOWHERE,  # the desk's
+    CaseSettled: NOWHERE,
 }

@@ -20,6 +20,7 @@ _ALLOWED = frozenset(
         "intent_id",
         "is_won",
         "job_id",
+        "kind",
         "level",
         "logger",
         "missing_cents",

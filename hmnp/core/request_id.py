@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 _SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}")
@@ -24,7 +25,8 @@ def working_on(request_id: str) -> Iterator[None]:
     """Log and record what the block does under the request that asked for it."""
     token = _current.set(request_id)
     try:
-        yield
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            yield
     finally:
         _current.reset(token)
 

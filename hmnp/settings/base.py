@@ -129,6 +129,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
     "socket_timeout": 10,
+    "socket_connect_timeout": 1,
     "socket_keepalive": True,
     "health_check_interval": 20,
 }

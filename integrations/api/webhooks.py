@@ -94,7 +94,7 @@ def _take(request: Request, provider: Provider) -> Response:
         logger.error(
             "webhook could not be stored: %s",
             type(error).__name__,
-            extra={"provider": provider.value, "event": event.type},
+            extra={"provider": provider.value, "kind": event.type},
         )
         raise door.unstored(
             "The event could not be stored; please send it again.",
@@ -103,7 +103,7 @@ def _take(request: Request, provider: Provider) -> Response:
     crashpoint("inbox.stored")
     logger.info(
         "webhook stored" if is_new else "webhook repeated",
-        extra={"provider": provider.value, "event": event.type},
+        extra={"provider": provider.value, "kind": event.type},
     )
     return Response({"received": True})
 

@@ -301,6 +301,7 @@ def test_an_older_sync_job_whose_worker_died_does_not_block_the_newer_one(
 def test_the_sweep_finds_what_the_bell_missed_once_in_a_while(booking: Booking) -> None:
     job = message(booking)
     assert outbox.take_unanswered() == [], "its bell has only just rung"
+    assert outbox.due() == [job.pk], "but it is due"
     OutboxJob.objects.update(rung_at=timezone.now() - outbox.RING_AGAIN * 2)
     assert outbox.take_unanswered() == [job.pk]
     assert outbox.take_unanswered() == [], "it was rung for just now"
@@ -315,6 +316,7 @@ def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
     assert fail(claim(retried))
     make_due(retried)
     assert fail(claim(waiting))
+    assert set(outbox.due()) == {lost.pk, retried.pk}
     assert set(outbox.take_unanswered()) == {lost.pk, retried.pk}
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from bookings.models import Booking, TimelineEvent
-from hmnp.core.logs import JsonFormatter
+from hmnp.core.logs import json_formatter
 from integrations import delivery, outbox
 from integrations.connectors import CONNECTORS
 from integrations.mail.tests.test_mapping import make_refund
@@ -99,8 +99,6 @@ def test_a_mail_is_sent_once_and_told_on_the_timeline(booking: Booking) -> None:
         ),
         (MessageKind.RESCHEDULED, {"status": "CANCELLED"}, "the booking is CANCELLED"),
         (MessageKind.CANCELLED, {"status": "CONFIRMED"}, "the booking is CONFIRMED"),
-        (MessageKind.PAYMENT_FAILED, {"status": "EXPIRED"}, "nothing is due"),
-        (MessageKind.PAYMENT_FAILED, {"amount_paid_cents": 99_000}, "nothing is due"),
         (MessageKind.ADDRESS_CHANGED, {}, "the address is the customer's again"),
     ],
 )
@@ -128,6 +126,25 @@ def test_of_two_moves_only_the_last_is_told(booking: Booking) -> None:
     second = enqueue(booking, MessageKind.RESCHEDULED, version=3)
     assert attempt(second).state == "SUCCEEDED"
     assert attempt(first).last_error == "it was moved again"
+    assert len(mailbox.outbox) == 1
+
+
+def test_a_declined_card_is_told_only_while_another_may_be_tried(booking: Booking) -> None:
+    payment = make_refund(booking, 1000).payment
+    payment.status, payment.decline_code = "REQUIRES_PAYMENT", "insufficient_funds"
+    payment.save()
+    declined = enqueue(booking, MessageKind.PAYMENT_FAILED, occurrence_id="2026-12-01")
+    assert attempt(declined).state == "SUCCEEDED"
+    for number, (status, decline_code) in enumerate(
+        [("SUCCEEDED", ""), ("CANCELLED", "insufficient_funds"), ("REQUIRES_PAYMENT", "")]
+    ):
+        payment.status, payment.decline_code = status, decline_code
+        payment.save()
+        late = attempt(enqueue(booking, MessageKind.PAYMENT_FAILED, occurrence_id=str(number)))
+        assert (late.state, late.last_error) == (
+            "SUPERSEDED",
+            "no declined payment is open any more",
+        )
     assert len(mailbox.outbox) == 1
 
 
@@ -171,7 +188,7 @@ def log_lines() -> Iterator[io.StringIO]:
     """Everything that is logged, in the format of production."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(json_formatter())
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)

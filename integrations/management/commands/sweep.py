@@ -27,7 +27,7 @@ class Command(BaseCommand):
         for inbox_id in events:
             processing.process(inbox_id=inbox_id)
         self.stdout.write(f"events processed: {len(events)}")
-        jobs = outbox.take_unanswered()
+        jobs = outbox.due()
         for job_id in jobs:
             delivery.attempt(job_id=job_id)
         self.stdout.write(f"jobs attempted:   {len(jobs)}")

@@ -19,9 +19,16 @@ from hmnp.core.context import SYSTEM
 from hmnp.core.events import emit
 from hmnp.dev.live import LiveProcesses
 from integrations.models import OutboxJob
-from integrations.tests.cast import CUSTOMER, NAME, PHONE, STREET
+from integrations.tests.cast import CUSTOMER, NAME, PHONE, STREET, make_booking
+from services.tests.fixtures import Catalogue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture
+def booking(catalogue: Catalogue) -> Booking:
+    """A confirmed mobile appointment two days ahead."""
+    return make_booking(catalogue.standard)
 
 
 def confirm(booking: Booking) -> OutboxJob:
