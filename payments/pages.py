@@ -130,7 +130,8 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
     amount = booking.amount_due_cents if is_pending else booking.balance_due_cents
     if booking.status == BookingStatus.EXPIRED:
         return _over(request, booking)
-    if not amount or booking.status == BookingStatus.COMPLETED:
+    # The balance has a page of its own; here only what makes the booking is paid.
+    if not amount or (door.is_step and not is_pending):
         return HttpResponseRedirect(_after(booking, door))
     if "waiting" in request.GET:
         return _waiting(request, booking, door)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from bookings.states import BookingStatus
+
 
 class PaymentKind(StrEnum):
     DEPOSIT = "DEPOSIT"
@@ -49,3 +51,12 @@ class RefundState(StrEnum):
     PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+
+
+# A booking in one of these stands, or was served: its balance may be paid, and late money that
+# finds it so has what it was for.
+STANDING_BOOKINGS = (
+    BookingStatus.CONFIRMED,
+    BookingStatus.IN_PROGRESS,
+    BookingStatus.COMPLETED,
+)

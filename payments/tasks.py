@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 def sweep() -> None:
     """Take up what the doorbell missed, every few seconds."""
     swept = sweep_payments(now=timezone.now())
-    logger.info("payments swept", extra=vars(swept))
+    if swept.done or swept.failed:
+        logger.info("payments swept", extra={"done": dict(swept.done), "failed": swept.failed})
 
 
 @shared_task(name=doorbell.SETTLE)

@@ -6,22 +6,16 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from bookings.states import BookingStatus, ClaimState
+from bookings.states import ClaimState
 from hmnp.core import transactions
 from payments.actions.close_claim import close_claim
 from payments.actions.close_payment import close_payment
-from payments.actions.request_intent import request_intent
+from payments.actions.request_intent import is_payable, request_intent
 from payments.actions.settle_payment import settle_payment
 from payments.models import Payment
 from payments.states import PaymentKind
 
 logger = logging.getLogger(__name__)
-
-_BALANCE_STATUSES = (
-    BookingStatus.CONFIRMED,
-    BookingStatus.IN_PROGRESS,
-    BookingStatus.COMPLETED,
-)
 
 
 def attend_payment(*, payment_id: UUID, now: datetime) -> None:
@@ -58,14 +52,10 @@ def _is_closing(payment: Payment) -> bool:
 
 
 def _is_wanted(payment: Payment) -> bool:
-    """Tell whether the payment is still for something that is to be paid, and of that amount."""
-    booking, claim = payment.booking, payment.claim
-    if payment.kind == PaymentKind.BALANCE:
-        return (
-            booking is not None
-            and booking.status in _BALANCE_STATUSES
-            and booking.balance_due_cents == payment.amount_cents
-        )
-    if booking is not None:
-        return booking.status == BookingStatus.PENDING_PAYMENT
-    return claim is not None and claim.state == ClaimState.PAYING
+    """Tell whether the payment is still for something that can be paid, and of that amount."""
+    booking = payment.booking
+    if payment.kind == PaymentKind.BALANCE and booking is not None:
+        is_right = booking.balance_due_cents == payment.amount_cents
+    else:
+        is_right = True
+    return is_right and is_payable(payment, booking=booking, claim=payment.claim)

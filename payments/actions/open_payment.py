@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from bookings import holders
@@ -29,7 +30,7 @@ from payments.locks import (
 )
 from payments.models import Payment
 from payments.rows import add_payment, change, kind_of_due
-from payments.states import CAPTURED_PAYMENTS, PaymentKind, PaymentStatus
+from payments.states import CAPTURED_PAYMENTS, STANDING_BOOKINGS, PaymentKind, PaymentStatus
 from payments.stripe_gateway import GatewayError, IntentStatus
 from services.pricing import LEAST_CHARGE_CENTS, Pricing
 
@@ -102,7 +103,6 @@ def _go_on(begun: _Begun, now: datetime) -> OpenedPayment | None:
         return None
     if not requested.is_payable:
         _withdraw(begun.payment_id)
-        raise HoldExpired
     if requested.intent.status in (IntentStatus.SUCCEEDED, IntentStatus.CANCELED):
         settle_payment(payment_id=begun.payment_id, now=now)
         return None
@@ -119,12 +119,16 @@ def _opened(payment_id: UUID, requested: RequestedIntent) -> OpenedPayment:
     )
 
 
-def _withdraw(payment_id: UUID) -> None:
+def _withdraw(payment_id: UUID) -> NoReturn:
     """What was to be paid ended while Stripe was asked: have the job cancel the intent, or settle.
 
     The refusal does not wait for it; the sweeper does what the bell does not.
     """
     transactions.run(lambda: doorbell.ring(doorbell.ATTEND, payment_id))
+    kind = Payment.objects.values_list("kind", flat=True).get(pk=payment_id)
+    if kind == PaymentKind.BALANCE:
+        raise InvalidStatusTransition
+    raise HoldExpired
 
 
 def _give_up(payment_id: UUID, now: datetime) -> None:
@@ -145,9 +149,17 @@ def _begin(target: UUID | HoldToPay, now: datetime) -> _Begun:
         holders.check_token(claim=claim, token=target.token)
         if claim.booking_id is None:
             return _begin_hold(claim, target, now)
-        # Its lock order starts with the same notary.
-        target = claim.booking_id
+        return _begin_held_booking(claim.booking_id, now)
     return _begin_booking(lock_booking(booking_id=target), now)
+
+
+def _begin_held_booking(booking_id: UUID, now: datetime) -> _Begun:
+    """Pay for what a hold has become; its token opens the deposit, not the balance."""
+    # The lock order starts with the same notary.
+    locked = lock_booking(booking_id=booking_id)
+    if locked.booking.status in STANDING_BOOKINGS:
+        raise NothingDue
+    return _begin_booking(locked, now)
 
 
 def _begin_hold(claim: SlotClaim, hold: HoldToPay, now: datetime) -> _Begun:
@@ -178,7 +190,7 @@ def _begin_booking(locked: LockedBooking, now: datetime) -> _Begun:
     match booking.status:
         case BookingStatus.PENDING_PAYMENT:
             return _begin_due(locked, payments, metadata, now)
-        case BookingStatus.CONFIRMED | BookingStatus.IN_PROGRESS | BookingStatus.COMPLETED:
+        case status if status in STANDING_BOOKINGS:
             return _begin_balance(booking, payments, metadata, now)
         case BookingStatus.EXPIRED:
             raise HoldExpired

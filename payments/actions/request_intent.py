@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from bookings.models import Booking, SlotClaim
 from bookings.states import BookingStatus, ClaimState
 from hmnp.core import transactions
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound
 from payments import stripe_gateway as gateway
 from payments.backoff import next_try
-from payments.locks import LockedPayment, lock_payment
+from payments.locks import lock_payment
 from payments.models import Payment
 from payments.rows import change
-from payments.states import PaymentKind, PaymentStatus
+from payments.states import STANDING_BOOKINGS, PaymentKind, PaymentStatus
 from payments.stripe_gateway import GatewayError, Intent
 
 logger = logging.getLogger(__name__)
@@ -26,11 +27,6 @@ logger = logging.getLogger(__name__)
 _KEY_LIFETIME = timedelta(hours=23)
 # Time for the request that began it to end by itself before the sweeper looks.
 _FIRST_LOOK = timedelta(seconds=30)
-_BALANCE_STATUSES = (
-    BookingStatus.CONFIRMED,
-    BookingStatus.IN_PROGRESS,
-    BookingStatus.COMPLETED,
-)
 
 
 @dataclass(frozen=True)
@@ -79,14 +75,13 @@ def mark_requested(payment: Payment, *, metadata: dict[str, str], now: datetime)
     )
 
 
-def is_payable(locked: LockedPayment) -> bool:
-    """Tell whether the locked payment is still for something that can be paid."""
-    booking, claim = locked.booking, locked.claim
-    if locked.payment.kind == PaymentKind.BALANCE:
-        return booking is not None and booking.status in _BALANCE_STATUSES
+def is_payable(payment: Payment, *, booking: Booking | None, claim: SlotClaim | None) -> bool:
+    """Tell whether a payment is still for something that can be paid."""
+    if payment.kind == PaymentKind.BALANCE:
+        return booking is not None and booking.status in STANDING_BOOKINGS
     return (
         claim is not None
-        and claim.pk == locked.payment.claim_id
+        and claim.pk == payment.claim_id
         and claim.state == ClaimState.PAYING
         and (booking is None or booking.status == BookingStatus.PENDING_PAYMENT)
     )
@@ -150,7 +145,7 @@ def _store(payment_id: UUID, intent: Intent, now: datetime) -> RequestedIntent:
         intent=intent,
         is_first=is_first,
         is_over=not payment.is_open,
-        is_payable=is_payable(locked),
+        is_payable=is_payable(payment, booking=locked.booking, claim=locked.claim),
     )
 
 

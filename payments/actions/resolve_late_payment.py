@@ -15,11 +15,10 @@ from payments.actors import STRIPE
 from payments.locks import lock_payment
 from payments.models import Payment
 from payments.rows import change
+from payments.states import STANDING_BOOKINGS
 
 logger = logging.getLogger(__name__)
 
-# A booking in one of these has what the money was for.
-_SERVED = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS, BookingStatus.COMPLETED)
 _RETURNABLE = (BookingStatus.EXPIRED, BookingStatus.PENDING_PAYMENT)
 
 
@@ -43,5 +42,5 @@ def _end(payment_id: UUID, now: datetime) -> None:
     if payment.late_since is None or booking is None:
         return
     change(payment, now=now, late_since=None)
-    if booking.status not in _SERVED:
+    if booking.status not in STANDING_BOOKINGS:
         request_full_refund(payment=payment, reason_key="late", now=now)

@@ -189,6 +189,9 @@ def _wait_for_bank(locked: LockedPayment, now: datetime) -> None:
     is_paid_for = claim is not None and claim.state in (ClaimState.PAYING, ClaimState.CLOSING)
     if claim is not None and is_paid_for and payment.kind != PaymentKind.BALANCE:
         prolong_payment(claim=claim, booking=locked.booking, now=now)
+        if claim.expires_at is not None and claim.expires_at <= transactions.database_now():
+            # Stripe neither takes it nor lets us cancel: the time stays taken until a person looks.
+            logger.error("still processing past its cap", extra={"payment_id": str(payment.pk)})
 
 
 def _note_attempt(locked: LockedPayment, intent: Intent, actor: Actor, now: datetime) -> None:

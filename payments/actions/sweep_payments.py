@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q, QuerySet
 
 from hmnp.core.errors import DomainError
 from hmnp.core.transactions import database_now
@@ -25,42 +28,59 @@ from payments.stripe_gateway import GatewayError
 logger = logging.getLogger(__name__)
 
 BATCH = 25
+# Well under a task's time limit: one row may still take as long as Stripe's time-outs.
+BUDGET_SECONDS = 20
+_LEASE = timedelta(seconds=60)
 # First key of the two-part advisory lock under which one sweeper works on one row.
 _SWEEPING = 3
 
 
 @dataclass
 class Swept:
-    """How many rows of each kind were finished or moved on, and how many failed."""
+    """How many rows of each kind went well, and the ids of those that failed."""
 
-    claims: int = 0
-    payments: int = 0
-    late: int = 0
-    refunds: int = 0
+    done: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
 
 
 def sweep_payments(*, now: datetime, limit: int = BATCH) -> Swept:
     """Close claims past their time, settle open payments, resolve late ones, send refunds.
 
-    At most `limit` of each; what fails is put off and tried again. Two sweepers may run at once:
-    they leave each other's rows alone, and nothing would go wrong if they did not.
+    At most `limit` of each, and none is begun after `BUDGET_SECONDS`; what fails is put off and
+    tried again. Two sweepers may run at once: they leave each other's rows alone, and nothing
+    would go wrong if they did not.
     """
     swept = Swept()
-    for claim_id in queries.claims_to_close(now=now, clock=database_now(), limit=limit):
-        swept.claims += _one(swept, claim_id, lambda row: close_claim(claim_id=row, now=now), now)
-    for payment_id in queries.payments_to_attend(now=now, limit=limit):
-        swept.payments += _one(
-            swept, payment_id, lambda row: attend_payment(payment_id=row, now=now), now
-        )
-    for payment_id in queries.late_payments(now=now, limit=limit):
-        swept.late += _one(
-            swept, payment_id, lambda row: resolve_late_payment(payment_id=row, now=now), now
-        )
-    for refund_id in queries.refunds_to_send(now=now, limit=limit):
-        swept.refunds += _one(
-            swept, refund_id, lambda row: send_refund(refund_id=row, now=now), now
-        )
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    # Each list is read when its turn comes, since the ones before may have changed it.
+    rounds: list[tuple[str, Callable[[], list[UUID]], Callable[[UUID], object]]] = [
+        (
+            "claims",
+            lambda: queries.claims_to_close(now=now, clock=database_now(), limit=limit),
+            lambda row: close_claim(claim_id=row, now=now),
+        ),
+        (
+            "payments",
+            lambda: queries.payments_to_attend(now=now, limit=limit),
+            lambda row: attend_payment(payment_id=row, now=now),
+        ),
+        (
+            "late",
+            lambda: queries.late_payments(now=now, limit=limit),
+            lambda row: resolve_late_payment(payment_id=row, now=now),
+        ),
+        (
+            "refunds",
+            lambda: queries.refunds_to_send(now=now, limit=limit),
+            lambda row: send_refund(refund_id=row, now=now),
+        ),
+    ]
+    for name, find, work in rounds:
+        for row_id in find():
+            if time.monotonic() > ends_at:
+                return swept
+            if _one(swept, row_id, work, now):
+                swept.done[name] += 1
     return swept
 
 
@@ -68,32 +88,36 @@ def _one(swept: Swept, row_id: UUID, work: Callable[[UUID], object], now: dateti
     if not _lock(row_id):
         return False
     try:
+        # Should this row kill the process, the next sweep begins with another one.
+        _payments_of(row_id).filter(run_at__lte=now).update(run_at=now + _LEASE)
         work(row_id)
     except (GatewayError, DomainError) as error:
         # Expected while Stripe or a lock cannot be had.
         logger.warning("put off", extra={"row_id": str(row_id), "gateway_error": str(error)})
-        swept.failed.append(str(row_id))
     except Exception:
         # A mistake of ours on one row must not starve the others.
         logger.exception("sweeping failed", extra={"row_id": str(row_id)})
-        swept.failed.append(str(row_id))
     else:
         return True
     finally:
         _unlock(row_id)
+    swept.failed.append(str(row_id))
     _put_off(row_id, now)
     return False
 
 
+def _payments_of(row_id: UUID) -> QuerySet[Payment]:
+    """Give the payments that wait with a row: the payment itself, or the claim's open one."""
+    is_open = Q(status__in=[status.value for status in OPEN_PAYMENTS])
+    is_late = Q(late_since__isnull=False)
+    return Payment.objects.filter(
+        Q(Q(pk=row_id) & Q(is_open | is_late)) | Q(Q(claim_id=row_id) & is_open)
+    )
+
+
 def _put_off(row_id: UUID, now: datetime) -> None:
-    """Let the payment, or the claim's open payment, wait longer each time it fails."""
-    open_ones = Payment.objects.filter(status__in=[status.value for status in OPEN_PAYMENTS])
-    late_ones = Payment.objects.filter(late_since__isnull=False)
-    for payment in [
-        *open_ones.filter(pk=row_id),
-        *open_ones.filter(claim_id=row_id),
-        *late_ones.filter(pk=row_id),
-    ]:
+    """Let it wait longer each time it fails."""
+    for payment in _payments_of(row_id):
         attempts = payment.attempts + 1
         Payment.objects.filter(pk=payment.pk, version=payment.version).update(
             attempts=attempts, run_at=next_try(now=now, attempts=attempts)
