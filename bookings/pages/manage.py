@@ -191,7 +191,9 @@ def _show_cancel(
         "button": button,
         "form": form,
         "form_key": new_form_key(),
-        "problem": problem,
+        "problem": {"title": problem.message, "text": "Nothing has been cancelled."}
+        if problem
+        else None,
         "manage_href": manage_path(booking=booking),
         "cancel_href": reverse("manage-cancel", args=[booking.pk]),
     }
