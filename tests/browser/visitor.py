@@ -1,0 +1,103 @@
+"""A person at a browser; whatever a page does that it must not do is noted down."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize
+
+from hmnp.dev.state import CHECKOUT
+from tests.browser.site import Site
+
+SCREENSHOTS = CHECKOUT / "screenshots"
+WIDTHS = (390, 1280)
+SCHEMES = ("light", "dark")
+SERIOUS = ("serious", "critical")
+# Chromium reports every refusal so; which answers are right is the tests' to say.
+REFUSAL = "Failed to load resource: the server responded with a status of 4"
+
+
+class Visitor:
+    """One browser context with one page, and what it did wrong."""
+
+    # Names of pages that were looked at: once in a session is enough.
+    looked_at: set[str] = set()
+
+    def __init__(self, browser: Browser, site: Site, **context: Any) -> None:
+        self.site = site
+        self.faults: list[str] = []
+        # Far from Houston: a page must show Houston's time all the same.
+        here = {"locale": "en-US", "timezone_id": "America/New_York", "reduced_motion": "reduce"}
+        size: ViewportSize = {"width": 1280, "height": 900}
+        self.context = browser.new_context(
+            base_url=site.base_url, viewport=size, **{**here, **context}
+        )
+        self.context.set_default_timeout(15_000)
+        self.context.on("console", self._hear)
+        self.context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
+        self.context.on("request", self._watch)
+        self.context.on("response", self._check)
+        self.page: Page = self.context.new_page()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.context.close()
+        # A failed test says what failed; faults would only hide it.
+        assert kind is not None or not self.faults, "\n".join(self.faults)
+
+    def look(self, name: str) -> None:
+        """Judge the page as it stands: axe in light and dark, no sideways scrolling.
+
+        With SCREENSHOTS=1 it is photographed at both widths in both schemes.
+        """
+        if name in self.looked_at:
+            return
+        self.looked_at.add(name)
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 844 if width < 600 else 900})
+            wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if wide > 0:
+                self.faults.append(f"{name}: {wide} px too wide at {width} px")
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # a literal
+                self._photograph(f"{name}-{width}-{scheme}")
+                if (width == 390) == (scheme == "dark"):
+                    self._run_axe(name, scheme)
+        self.page.emulate_media(color_scheme="light")
+
+    def _run_axe(self, name: str, scheme: str) -> None:
+        for frame in self.page.frames:
+            found = Axe().run(frame)
+            self.faults += [
+                f"{name} ({scheme}): {one['id']} at {[node['target'] for node in one['nodes']]}"
+                for one in found.response["violations"]
+                if one["impact"] in SERIOUS
+            ]
+
+    def _photograph(self, name: str) -> None:
+        if os.environ.get("SCREENSHOTS") == "1":
+            SCREENSHOTS.mkdir(exist_ok=True)
+            self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
+
+    def _hear(self, line: ConsoleMessage) -> None:
+        if line.type in ("error", "warning") and not line.text.startswith(REFUSAL):
+            self.faults.append(f"console: {line.text}")
+
+    def _watch(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss"):
+            origin = f"{address.scheme}://{address.netloc}"
+            if origin not in self.site.origins:
+                self.faults.append(f"asked a stranger: {request.method} {request.url}")
+
+    def _check(self, response: Response) -> None:
+        kind = response.request.resource_type
+        is_part = kind in ("stylesheet", "script", "image", "font")
+        if response.status >= 500 or (response.status >= 400 and is_part):
+            self.faults.append(f"{response.status} for the {kind} {response.url}")
