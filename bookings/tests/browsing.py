@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from bookings.models import Booking
 from services.federal_holidays import is_federal_holiday
+
+# The test client answers with more than an HttpResponse.
+Page = Any
 
 ZONE = ZoneInfo("America/Chicago")
 WHEN = "/book/{slug}/when/"
@@ -33,13 +35,13 @@ PERSON = {
 ADDRESS = {"street": "1 Main St", "city": "League City", "state": "TX", "zip": "77573"}
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Page) -> str:
     """Give a page as a reader sees it, tags left out."""
     words = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", html.unescape(words))
 
 
-def values_of(response: HttpResponse, name: str) -> list[str]:
+def values_of(response: Page, name: str) -> list[str]:
     """Give the values of the inputs called `name`, in their order."""
     tags = re.findall(rf'<input[^>]* name="{name}"[^>]*>', response.content.decode())
     found = [re.search(r' value="([^"]*)"', tag) for tag in tags]
@@ -54,7 +56,7 @@ def weekday_ahead(*, days: int = 3) -> str:
     return day.isoformat()
 
 
-def look(client: Client, *, slug: str = "standard-notary", **facts: str) -> HttpResponse:
+def look(client: Client, *, slug: str = "standard-notary", **facts: str) -> Page:
     """Ask for times and prices."""
     asked = {"signers": "1", "documents": "1", "day": weekday_ahead(), **facts}
     if slug != "ron":
@@ -67,9 +69,9 @@ def pick(
     *,
     slug: str = "standard-notary",
     number: int = 2,
-    page: HttpResponse | None = None,
+    page: Page | None = None,
     **facts: str,
-) -> HttpResponse:
+) -> Page:
     """Choose one of the offered times, by its place in the list."""
     page = page or look(client, slug=slug, **facts)
     sent = {
@@ -97,7 +99,8 @@ def details_form(client: Client, *, slug: str = "standard-notary", **more: str) 
 
 def book_through_pages(client: Client, *, slug: str = "standard-notary", **facts: str) -> Booking:
     """Pick a time and send the details."""
-    assert pick(client, slug=slug, **facts).status_code == 302
+    offered = look(client, slug=slug, **facts)
+    assert pick(client, slug=slug, page=offered).status_code == 302
     sent = client.post(DETAILS.format(slug=slug), details_form(client, slug=slug))
     assert sent.status_code == 302, text_of(sent)
     return Booking.objects.latest("created_at")

@@ -12,6 +12,7 @@ from bookings.events import ManageLinkRequested
 from bookings.models import Booking
 from bookings.tests.browsing import book_through_pages, text_of, values_of
 from bookings.tests.factories import NotaryFactory
+from hmnp.core.events import emit
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,6 @@ pytestmark = pytest.mark.django_db
 def stated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Collect the facts that are stated, and let them be known as well."""
     facts: list[Any] = []
-    emit = action.emit
 
     def listen(event: Any) -> None:
         facts.append(event)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from services.models import Service
 from services.tests.fixtures import Catalogue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+# The test client answers with more than an HttpResponse.
+Page = Any
 
 PUBLIC = [
     "/",
@@ -32,7 +35,7 @@ NOTICE = (
 )
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Page) -> str:
     """Give a page as a reader sees it."""
     words = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", html.unescape(words))
