@@ -9,7 +9,7 @@ import re
 import pytest
 from django.test import Client
 
-from hmnp.core.logs import JsonFormatter
+from hmnp.core.logs import json_formatter
 from hmnp.core.request_id import current_request_id, working_on
 
 
@@ -41,9 +41,9 @@ def test_a_job_logs_under_the_request_that_asked_for_it() -> None:
     record.booking_id = "B1"
     record.customer_email = "ada@example.com"
     with working_on("the-request"):
-        line = json.loads(JsonFormatter().format(record))
+        line = json.loads(json_formatter().format(record))
     assert line["request_id"] == "the-request"
-    assert line["message"] == "did it"
+    assert line["event"] == "did it"
     assert line["booking_id"] == "B1"
     assert "ada@example.com" not in json.dumps(line)
-    assert "request_id" not in json.loads(JsonFormatter().format(record))
+    assert "request_id" not in json.loads(json_formatter().format(record))
