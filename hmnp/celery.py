@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -23,3 +23,9 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 def _log_like_the_site(**_: Any) -> None:
     """Keep Celery from replacing the site's log format."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@beat_init.connect
+def _say_that_beat_runs(**_: Any) -> None:
+    """Log it under our own name: whoever waits for beat reads this line."""
+    logging.getLogger(__name__).info("beat started")

@@ -88,7 +88,7 @@ class Site:
         wait_for_url(url=f"{self.base_url}/readyz", child=web, timeout_seconds=READY_SECONDS)
         self.say("waiting for the worker's answer")
         wait_for_worker(child=worker, name=worker_name, broker=environment["CELERY_BROKER_URL"])
-        _wait_for_log(beat, text="beat: Starting")
+        _wait_for_log(beat, text="beat started")
 
     def ended_child(self) -> ManagedProcess | None:
         """Find a child that has ended by itself."""
@@ -182,7 +182,7 @@ def beat_command(*, schedule: Path) -> list[str]:
     return [*command, "--loglevel", "INFO"]
 
 
-def web_command(*, port: int, workers: int = 2) -> list[str]:
+def web_command(*, port: int, workers: int = 2, threads: int = 1) -> list[str]:
     """Give the command that serves the site, the same as in production but for the port."""
     return python_module(
         "granian",
@@ -195,7 +195,7 @@ def web_command(*, port: int, workers: int = 2) -> list[str]:
         "--workers",
         str(workers),
         "--blocking-threads",
-        "1",
+        str(threads),
         "--no-ws",
         "--respawn-failed-workers",
         "hmnp.wsgi:application",
@@ -207,7 +207,7 @@ def wait_for_worker(*, child: ManagedProcess, name: str, broker: str) -> None:
 
     Raises ProcessFailedError when it ends, cannot reach its broker or does not answer in time.
     """
-    client = Celery("ping", broker=broker, set_as_current=False)
+    client = celery_client(broker=broker)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if child.has_ended:
@@ -219,6 +219,14 @@ def wait_for_worker(*, child: ManagedProcess, name: str, broker: str) -> None:
         except OperationalError as problem:
             raise child.failure(f"cannot reach its broker ({problem})") from problem
     raise child.failure(f"did not answer a ping within {READY_SECONDS:.0f} s")
+
+
+def celery_client(*, broker: str) -> Celery:
+    """Give a client of this broker, whichever one the environment names."""
+    client = Celery("client", set_as_current=False)
+    # A CELERY_BROKER_URL in the environment outranks the plain setting.
+    client.conf.update(broker_read_url=broker, broker_write_url=broker)
+    return client
 
 
 def _wait_for_log(child: ManagedProcess, *, text: str) -> None:
