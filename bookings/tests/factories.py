@@ -64,6 +64,12 @@ class NotaryFactory(DjangoModelFactory[Notary]):
         )
 
 
+def a_notary(**kwargs: Any) -> Notary:
+    """Make a notary; see the factory for what may be named."""
+    made: Notary = NotaryFactory.create(**kwargs)
+    return made
+
+
 def wanted(
     *,
     slug: str = "standard-notary",

@@ -93,7 +93,7 @@ def drive(a: str, b: str) -> int:
     if a == b:
         return 0
     here, there = zip_point(zip_code=a), zip_point(zip_code=b)
-    miles = geodesic((here.lat, here.lng), (there.lat, there.lng)).miles
+    miles = float(geodesic((here.lat, here.lng), (there.lat, there.lng)).miles)
     return math.ceil(miles * 1.3 / 35 * 60)
 
 

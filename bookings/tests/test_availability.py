@@ -31,7 +31,7 @@ from bookings.availability import (
 from bookings.models import Blackout, BusyBlock, Notary, NotaryDayOff, NotaryHours, SlotClaim
 from bookings.slots import free_slots, next_slots
 from bookings.tests import oracle
-from bookings.tests.factories import NOW, TUESDAY_10, NotaryFactory, hold
+from bookings.tests.factories import NOW, TUESDAY_10, a_notary, hold
 from bookings.tests.oracle import HOUSTON, ZIPS, PlainJob, PlainNotary
 from bookings.tests.worlds import DAYS, claim_rows, notaries, plain, schedule_of, undone
 from bookings.travel_time import drive_minutes
@@ -50,12 +50,12 @@ SERVICES = [standard_service(), extended_service(), loan_service(), ron_service(
 DAILY = tuple(Hours(weekday, 420, 1260) for weekday in range(1, 8))
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc]  # the zone is given
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
-def houston(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=HOUSTON).astimezone(UTC)  # type: ignore[misc]  # the same
+def houston(year: int, month: int, day: int, hour: int, minute: int) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=HOUSTON).astimezone(UTC)
 
 
 @st.composite
@@ -122,9 +122,7 @@ def write(asked: dict[str, Any]) -> None:
     """Put the oracle's world into the tables."""
     service = Service.objects.get(pk=asked["service"].id)
     for one in asked["everyone"]:
-        notary = NotaryFactory(
-            home_zip=one.home, daily_capacity=one.capacity, skills=[service.slug]
-        )
+        notary = a_notary(home_zip=one.home, daily_capacity=one.capacity, skills=[service.slug])
         notary.hours.all().delete()
         NotaryHours.objects.bulk_create(
             NotaryHours(notary=notary, weekday=weekday, opens_minute=opens, closes_minute=closes)
@@ -173,7 +171,8 @@ def test_two_statements_however_many_days_and_notaries(
     days: int,
     count: int,
 ) -> None:
-    NotaryFactory.create_batch(count)
+    for _ in range(count):
+        a_notary()
     hold()
     with django_assert_num_queries(2):
         found = free_slots(
@@ -377,9 +376,9 @@ class TestSchedules:
     """What is read from the tables, and what is not."""
 
     def test_only_active_notaries_with_the_skill_are_read(self, catalogue: Catalogue) -> None:
-        able = NotaryFactory()
-        NotaryFactory(skills=["ron"])
-        NotaryFactory(is_active=False)
+        able = a_notary()
+        a_notary(skills=["ron"])
+        a_notary(is_active=False)
         loaded = schedules.load(service=catalogue.standard, first_day=date(2027, 3, 2))
         assert [one.notary_id for one in loaded.notaries] == [able.pk]
         assert loaded.of(able.pk) is loaded.notaries[0]
@@ -388,7 +387,7 @@ class TestSchedules:
     def test_a_dead_hold_hides_nothing_and_an_ended_claim_neither(
         self, catalogue: Catalogue
     ) -> None:
-        NotaryFactory()
+        a_notary()
         dead, ended = hold().claim, hold(starts_at=TUESDAY_10 + timedelta(hours=3)).claim
         alive = hold(starts_at=TUESDAY_10 + timedelta(hours=5)).claim
         SlotClaim.objects.filter(pk=dead.pk).update(expires_at=utc(2020, 1, 1))
@@ -401,7 +400,7 @@ class TestSchedules:
         assert without.notaries[0].jobs == ()
 
     def test_one_services_blackout_is_not_anothers(self, catalogue: Catalogue) -> None:
-        NotaryFactory()
+        a_notary()
         Blackout.objects.create(
             first_day=date(2027, 3, 2),
             last_day=date(2027, 3, 2),
@@ -424,7 +423,7 @@ class TestSchedules:
         assert offered(catalogue.standard) == 15
 
     def test_a_block_of_another_notary_is_not_in_the_way(self, catalogue: Catalogue) -> None:
-        first, second = NotaryFactory(), NotaryFactory()
+        first, second = a_notary(), a_notary()
         BusyBlock.objects.create(
             notary=second,
             period=DateTimeTZRange(TUESDAY_10, TUESDAY_10 + timedelta(hours=1)),
@@ -446,7 +445,7 @@ class TestWhatIsOffered:
     def test_where_we_do_not_go_nothing_is_offered(
         self, catalogue: Catalogue, zip_code: str, error: type[Exception]
     ) -> None:
-        NotaryFactory()
+        a_notary()
         with pytest.raises(error):
             free_slots(
                 service=catalogue.standard,
@@ -457,7 +456,7 @@ class TestWhatIsOffered:
             )
 
     def test_the_next_three_start_no_earlier_than_asked(self, catalogue: Catalogue) -> None:
-        NotaryFactory()
+        a_notary()
         friday_late = houston(2027, 3, 5, 15, 30)
         found = next_slots(service=catalogue.standard, zip_code="77573", after=friday_late, now=NOW)
         assert [slot.starts_at for slot in found] == [
