@@ -1,0 +1,122 @@
+"""Cases: opened and settled with the fact, taken and closed by a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+
+from hmnp.core.cases import CaseKind, open_case, settle_case
+from hmnp.core.errors import ValidationFailed
+from hmnp.core.events import EmittedOutsideTransaction
+from hmnp.desk.actions.close_case import CaseAlreadyClosed, close_case
+from hmnp.desk.actions.take_case import take_case
+from hmnp.desk.models import Case
+
+NOW = datetime(2027, 3, 1, 15, 0, tzinfo=UTC)
+
+
+def dispute(key: str = "dp_1") -> None:
+    """Open a case as payments would."""
+    open_case(
+        kind=CaseKind.DISPUTE,
+        key=key,
+        subject="payment:1",
+        summary="The customer disputes a charge of $42.50.",
+        repair="answer_at_stripe",
+        amount_cents=4250,
+    )
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Give a staff member."""
+    return User.objects.create_superuser(username="dispatcher", password="secret")
+
+
+@pytest.mark.django_db
+def test_a_case_noticed_twice_is_one_case() -> None:
+    dispute()
+    dispute()
+    case = Case.objects.get()
+    assert (case.kind, case.subject, case.repair) == (
+        CaseKind.DISPUTE,
+        "payment:1",
+        "answer_at_stripe",
+    )
+    assert case.details == {"amount_cents": 4250}
+    assert case.closed_at is None
+
+
+@pytest.mark.django_db
+def test_a_case_that_comes_back_after_it_was_closed_is_a_new_one() -> None:
+    dispute()
+    settle_case(kind=CaseKind.DISPUTE, key="dp_1", how="won")
+    dispute()
+    assert Case.objects.count() == 2
+    assert Case.objects.filter(closed_at__isnull=True).count() == 1
+
+
+@pytest.mark.django_db
+def test_settling_closes_only_its_own_case() -> None:
+    dispute("dp_1")
+    dispute("dp_2")
+    settle_case(kind=CaseKind.DISPUTE, key="dp_1", how="won")
+    assert Case.objects.get(closed_at__isnull=True).key == "dp_2"
+    assert Case.objects.get(key="dp_1").closed_how == "won"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_case_vanishes_with_the_transaction_that_opened_it() -> None:
+    with transaction.atomic():
+        dispute()
+        transaction.set_rollback(True)
+    assert not Case.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_case_cannot_be_opened_outside_a_transaction() -> None:
+    with pytest.raises(EmittedOutsideTransaction):
+        dispute()
+    assert not Case.objects.exists()
+
+
+def test_a_person_takes_and_closes_it_once(staff: User) -> None:
+    dispute()
+    case = Case.objects.get()
+    take_case(case_id=case.pk, user=staff, now=NOW)
+    closed = close_case(case_id=case.pk, how="Refunded by hand", user=staff, now=NOW)
+    assert (closed.taken_by, closed.closed_by, closed.closed_how) == (
+        staff,
+        staff,
+        "Refunded by hand",
+    )
+    with pytest.raises(CaseAlreadyClosed):
+        close_case(case_id=case.pk, how="Again", user=staff, now=NOW)
+    with pytest.raises(CaseAlreadyClosed):
+        take_case(case_id=case.pk, user=staff, now=NOW)
+
+
+def test_it_is_not_closed_without_a_word(staff: User) -> None:
+    dispute()
+    with pytest.raises(ValidationFailed):
+        close_case(case_id=Case.objects.get().pk, how=" ", user=staff, now=NOW)
+    assert Case.objects.get().closed_at is None
+
+
+def test_the_admin_shows_what_waits_and_closes_it(staff: User, client: Client) -> None:
+    dispute()
+    case = Case.objects.get()
+    client.force_login(staff)
+    page = client.get("/admin/desk/case/")
+    assert "disputes a charge" in page.content.decode()
+    action = {"action": "close", "_selected_action": [case.pk]}
+    client.post("/admin/desk/case/", {**action, "how": ""})
+    assert Case.objects.get().closed_at is None
+    client.post("/admin/desk/case/", {**action, "how": "Answered"})
+    assert Case.objects.get().closed_how == "Answered"
+    assert "disputes a charge" not in client.get("/admin/desk/case/").content.decode()
+    assert client.get(f"/admin/desk/case/{case.pk}/delete/").status_code == 403
