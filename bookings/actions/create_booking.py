@@ -87,7 +87,7 @@ def create_booking(
     `SlotUnavailable`, `HoldNotFound`, `HoldExpired`, `PriceChanged`, `PromoInvalid` and the
     refusals of a price; every refusal leaves nothing behind.
     """
-    return once(
+    booking = once(
         idempotency,
         lambda: (
             _from_hold(request, request.token, actor, now, idempotency)
@@ -95,6 +95,8 @@ def create_booking(
             else _without_hold(request, holder, actor, now, idempotency)
         ),
     )
+    crashpoint("create.committed")
+    return booking
 
 
 def _without_hold(

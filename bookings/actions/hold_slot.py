@@ -13,6 +13,7 @@ from bookings.quoting import Wanted, agreed_price, claim_facts
 from bookings.slots import alternatives, win
 from bookings.states import ClaimState
 from hmnp.core import transactions
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.idempotency import Idempotency, once
 from hmnp.core.tokens import Token
 from services.pricing import Pricing
@@ -48,7 +49,7 @@ def hold_slot(
     Raises `SlotTaken` and `SlotUnavailable` (with alternatives), `TooManyHolds`, `HoldNotFound`,
     `HoldExpired`, `PriceChanged` when an intent has frozen the hold, and the refusals of a price.
     """
-    return once(
+    held = once(
         idempotency,
         lambda: (
             _move(request=request, token=request.token, now=now, idempotency=idempotency)
@@ -56,6 +57,8 @@ def hold_slot(
             else _hold(request=request, holder=holder, now=now, idempotency=idempotency)
         ),
     )
+    crashpoint("hold.committed")
+    return held
 
 
 def _hold(
