@@ -8,14 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from bookings.errors import HoldExpired
-from bookings.states import ClaimState
+from bookings.states import LIVE_CLAIM_STATES, ClaimState
 from hmnp.core.context import Actor
 from hmnp.core.errors import ServiceUnavailable
 from payments.actions.settle_payment import settle_payment
 from payments.actors import STRIPE
 from payments.errors import PaymentFailed
 from payments.models import Payment
-from payments.states import CAPTURED_PAYMENTS, PaymentKind, PaymentStatus
+from payments.states import CAPTURED_PAYMENTS, PaymentStatus
 from payments.stripe_gateway import GatewayError, IntentStatus
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def confirm_payment(*, payment_id: UUID, now: datetime, actor: Actor = STRIPE) -
     match payment.status:
         case status if status in CAPTURED_PAYMENTS:
             return ConfirmedPayment(payment=payment, is_settled=True)
-        case PaymentStatus.CANCELLED if payment.kind != PaymentKind.BALANCE:
+        case PaymentStatus.CANCELLED if _has_lost_its_time(payment):
             raise HoldExpired
         case PaymentStatus.CANCELLED | PaymentStatus.FAILED:
             raise _failed(payment)
@@ -53,6 +53,11 @@ def confirm_payment(*, payment_id: UUID, now: datetime, actor: Actor = STRIPE) -
             raise _failed(payment)
         case _:
             return ConfirmedPayment(payment=payment, is_settled=False)
+
+
+def _has_lost_its_time(payment: Payment) -> bool:
+    claim = payment.claim
+    return claim is not None and claim.state not in LIVE_CLAIM_STATES
 
 
 def _is_under_way(payment: Payment) -> bool:

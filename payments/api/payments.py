@@ -78,7 +78,7 @@ class PaymentViewSet(ApiViewSet):
             try:
                 opened = open_payment(target=target, now=now)
             except HoldExpired as expired:
-                raise _with_alternatives(expired, target, now) from None
+                raise _with_alternatives(expired, _claim_of(target), now) from None
             idempotency = keyed.with_render(_intent_answer)
             if idempotency is not None:
                 _remember(idempotency, opened)
@@ -122,7 +122,10 @@ class PaymentViewSet(ApiViewSet):
             ),
             now=now,
         )
-        confirmed = confirm_payment(payment_id=payment.pk, now=now, actor=_told_by(request))
+        try:
+            confirmed = confirm_payment(payment_id=payment.pk, now=now, actor=_told_by(request))
+        except HoldExpired as expired:
+            raise _with_alternatives(expired, payment.claim, now) from None
         return Response(
             confirm_body(confirmed.payment), status=200 if confirmed.is_settled else 202
         )
@@ -213,15 +216,14 @@ def _client_secret(intent_id: str) -> str:
         raise ServiceUnavailable(retry_after=5) from None
 
 
-def _with_alternatives(
-    expired: HoldExpired, target: UUID | HoldToPay, now: datetime
-) -> HoldExpired:
+def _claim_of(target: UUID | HoldToPay) -> SlotClaim | None:
     claims = SlotClaim.objects.order_by("-held_at")
-    claim = (
-        claims.filter(pk=target.token.subject_id).first()
-        if isinstance(target, HoldToPay)
-        else claims.filter(booking_id=target).first()
-    )
+    if isinstance(target, HoldToPay):
+        return claims.filter(pk=target.token.subject_id).first()
+    return claims.filter(booking_id=target).first()
+
+
+def _with_alternatives(expired: HoldExpired, claim: SlotClaim | None, now: datetime) -> HoldExpired:
     if claim is None:
         return expired
     return HoldExpired(

@@ -12,16 +12,17 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from bookings.actions.waive_deposit import waive_deposit
 from bookings.holders import token_of
 from bookings.models import Booking, SlotClaim
 from bookings.states import BookingStatus
-from bookings.tests.factories import TUESDAY_10, book, hold
+from bookings.tests.factories import NOW, STAFF, TUESDAY_10, book, hold
 from hmnp.accounts.models import Partner, PartnerApiKey
 from hmnp.core import tokens
 from payments.models import Payment
 from payments.states import PaymentStatus
 from payments.tests.driving import Stripe
-from payments.tests.steps import booking_now, run_out
+from payments.tests.steps import booking_now, run_out, sweep
 from services.catalogue import require_service
 from services.pricing import Pricing
 from services.quotes import sign_quote
@@ -272,6 +273,27 @@ def test_an_expired_hold_is_410_with_other_times(stripe: Stripe) -> None:
     assert (refused.status_code, code(refused)) == (410, "HOLD_EXPIRED")
     assert len(refused.json()["error"]["details"]["alternatives"]) == 3
     assert not Payment.objects.exists()
+
+
+def test_confirming_what_was_let_go_is_410_with_other_times(stripe: Stripe) -> None:
+    booking = book()
+    client = customer_of(booking)
+    intent = client.post(INTENT, {"bookingId": str(booking.pk)}).json()
+    run_out(SlotClaim.objects.get().pk)
+    sweep()
+    refused = client.post(CONFIRM, {"paymentIntentId": intent["paymentIntentId"]})
+    assert (refused.status_code, code(refused)) == (410, "HOLD_EXPIRED")
+    assert "alternatives" in refused.json()["error"]["details"]
+
+
+def test_confirming_a_deposit_that_was_waived_is_402(stripe: Stripe) -> None:
+    booking = book()
+    client = customer_of(booking)
+    intent = client.post(INTENT, {"bookingId": str(booking.pk)}).json()
+    waive_deposit(booking_id=booking.pk, reason="A good customer", actor=STAFF, now=NOW)
+    sweep()
+    refused = client.post(CONFIRM, {"paymentIntentId": intent["paymentIntentId"]})
+    assert (refused.status_code, code(refused)) == (402, "PAYMENT_FAILED")
 
 
 def test_nothing_due_is_409(stripe: Stripe) -> None:
