@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from bookings.models import Booking
 from bookings.states import CLOSED_WITHOUT_SERVICE, BookingStatus
 
 FILENAME = "appointment.ics"
+_A_YEAR = timedelta(days=366)
 
 
 class Method(StrEnum):
@@ -53,7 +54,10 @@ def calendar_file(*, booking: Booking, now: datetime) -> bytes:
         organizer.params["CN"] = vText(settings.COMPANY["name"])
         event["organizer"] = organizer
     calendar.add_component(event)
-    calendar.add_missing_timezones()
+    # The clock changes around the appointment are enough; all since 1970 would be 5 KB.
+    calendar.add_missing_timezones(
+        first_date=booking.starts_at.date() - _A_YEAR, last_date=booking.ends_at.date() + _A_YEAR
+    )
     return bytes(calendar.to_ical())
 
 

@@ -32,7 +32,7 @@ def next_steps(booking: Booking) -> list[str]:
     """Say in three lines what happens from now to the appointment."""
     if is_mobile(booking):
         steps = [
-            "Your notary comes to the address above; please be there with everyone who signs.",
+            "Your notary comes to the address you gave; please be there with everyone who signs.",
             "The notary checks each signer's photo ID, then you sign.",
         ]
     else:
@@ -57,8 +57,11 @@ def balance_sentence(booking: Booking) -> str:
 
 def what_to_have_ready(booking: Booking) -> list[str]:
     """List what must be at hand for the appointment to work."""
-    everyone = "The signer" if booking.signers == 1 else f"All {booking.signers} signers"
-    photo_id = "a valid government photo ID each: driver's license, state ID, passport"
+    everyone = {1: "The signer", 2: "Both signers"}.get(
+        booking.signers, f"All {booking.signers} signers"
+    )
+    each = "" if booking.signers == 1 else " each"
+    photo_id = f"a valid government photo ID{each}: driver's license, state ID or passport"
     if is_mobile(booking):
         return [
             f"{everyone}, in person, with {photo_id}",
