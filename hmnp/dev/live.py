@@ -39,16 +39,21 @@ class LiveProcesses:
         """Address of the sandbox."""
         return f"http://{LOOPBACK}:{self.sandbox_port}"
 
-    def start_web(self, *, workers: int = 2) -> ManagedProcess:
-        """Serve the site with granian and wait until it is ready."""
-        child = self._start("web", web_command(port=self.port, workers=workers))
+    def start_web(self, *, workers: int = 2, threads: int = 1) -> ManagedProcess:
+        """Serve the site with granian and wait until it is ready; threads are each worker's."""
+        child = self._start("web", web_command(port=self.port, workers=workers, threads=threads))
         wait_for_url(url=f"{self.base_url}/readyz", child=child)
         return child
 
-    def start_worker(self, *, has_beat: bool = True) -> ManagedProcess:
+    @property
+    def worker_name(self) -> str:
+        """What Celery calls the worker."""
+        return f"hmnp-{self.port}@{LOOPBACK}"
+
+    def start_worker(self, *, has_beat: bool = True, concurrency: int = 1) -> ManagedProcess:
         """Work on jobs and, with beat, on the schedule; wait until the worker answers."""
-        name = f"hmnp-{self.port}@{LOOPBACK}"
-        command = worker_command(name=name, concurrency=1)
+        name = self.worker_name
+        command = worker_command(name=name, concurrency=concurrency)
         if has_beat:
             command += ["--beat", "--schedule", str(self.folder / "celerybeat-schedule")]
         child = self._start("worker", command)

@@ -110,7 +110,9 @@ def chromium() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a browser where there is none."""
+    """Begin with the slow tests, and skip what needs a browser where there is none."""
+    # A slow test that comes last keeps one process busy while the others are done.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if chromium_path() is not None:
         return
     for item in items:

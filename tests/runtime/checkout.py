@@ -54,9 +54,10 @@ class Checkout:
             env=self.environment(),
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
             timeout=120,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def state(self) -> Path:

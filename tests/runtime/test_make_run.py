@@ -64,6 +64,11 @@ def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout
     assert int(checkout.manage("shell", "--no-imports", "-c", users)) >= 1
     assert {process.pid for process in checkout.processes()} == before
 
+    # The demonstration books on the running site.
+    demo = checkout.make("demo")
+    shown = demo.communicate(timeout=120)[0]
+    assert demo.returncode == 0, shown
+
     # A second run of the same checkout is refused and disturbs nothing.
     second = checkout.make("run", PORT="1", SANDBOX_PORT="2")
     refused = second.communicate(timeout=60)[0]
@@ -145,6 +150,14 @@ def test_reset_stops_a_running_site_and_deletes_its_data(checkout: Checkout) -> 
     run.communicate(timeout=30)
     assert not data.exists()
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
+
+
+def test_the_demonstration_starts_the_site_itself_and_stops_it_after(checkout: Checkout) -> None:
+    for _ in range(2):
+        demo = checkout.make("demo")
+        shown = demo.communicate(timeout=240)[0]
+        assert demo.returncode == 0, shown
+        assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
 
 def test_a_command_alone_starts_the_servers_and_stops_them_after(checkout: Checkout) -> None:
