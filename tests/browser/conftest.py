@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from hmnp.dev.guard import Guard
 from tests.browser.site import Site, running_site
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PHONE, Visitor
 
 
 # Both end with the last test of this folder: while Playwright runs, its event loop makes Django
@@ -43,6 +43,13 @@ def browser(chromium: str, site: Site) -> Iterator[Browser]:
 def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
     """A person at the browser; at the end no page has done anything it must not do."""
     with Visitor(browser, site) as person:
+        yield person
+
+
+@pytest.fixture
+def phone_user(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """A person with a phone at night; held to the same."""
+    with Visitor(browser, site, size=PHONE, scheme="dark", has_touch=True) as person:
         yield person
 
 

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -27,6 +29,7 @@ Json = dict[str, Any]
 # Past the databases of the test processes and of the fault tests' sites.
 _FIRST_REDIS_DATABASE = 32
 _FINDING = re.compile(r"https?://\S+/manage/\S+\?token=\S+")
+HOUSTON = ZoneInfo("America/Chicago")
 _STAFF = {"username": "staff", "password": "houston-demo-2026"}
 
 
@@ -104,6 +107,50 @@ class Site:
                 return taken
             assert answer.status_code == 201, answer.text
         raise AssertionError("a time cannot have twenty notaries")
+
+    def starts(self, slug: str, *, first_day: int, zip_code: str | None = None) -> list[str]:
+        """Give the free times of a fortnight that begins so many days from now."""
+        day = datetime.now(tz=HOUSTON).date() + timedelta(days=first_day)
+        query = {"serviceId": self.service(slug)["id"], "date": day.isoformat(), "days": "14"}
+        place = {"zip": zip_code} if zip_code else {}
+        answer = self.http.get("/api/v2/availability", params={**query, **place})
+        assert answer.status_code == 200, answer.text
+        return [slot["startTime"] for slot in answer.json()["slots"]]
+
+    def book(self, slug: str, *, start: str, email: str, zip_code: str | None = None) -> Json:
+        """Book a time and pay what is due with a good card, all without a browser."""
+        address = {
+            "street": "2500 Marina Bay Drive", "city": "League City", "state": "TX", "zip": zip_code,
+        }  # fmt: skip
+        body = {
+            "serviceId": self.service(slug)["id"],
+            "scheduledDateTime": start,
+            "customerName": "Ana María Ruiz",
+            "customerEmail": email,
+            "customerPhone": "(713) 555-0188",
+            "termsAccepted": True,
+            **({"address": address} if zip_code else {}),
+        }
+        made = self.http.post("/api/v2/bookings", json=body)
+        assert made.status_code == 201, made.text
+        return self.pay(made.json()["booking"]["id"])
+
+    def pay(self, booking_id: str) -> Json:
+        """Pay what is due with a good card, without a browser."""
+        asked = self.staff.post(
+            "/api/v2/payments/intent",
+            json={"bookingId": booking_id},
+            headers={"X-CSRFToken": self.staff.cookies["csrftoken"]},
+        )
+        assert asked.status_code in (200, 201), asked.text
+        intent = asked.json()
+        body = {"payment_intent": intent["paymentIntentId"], "card": "4242424242424242"}
+        paid = self.sandbox.post("/_sandbox/confirm", json=body)
+        assert paid.status_code == 200, paid.text
+        body = {"paymentIntentId": body["payment_intent"], "clientSecret": intent["clientSecret"]}
+        settled = self.http.post("/api/v2/payments/confirm", json=body)
+        assert settled.status_code == 200, settled.text
+        return self.booking(booking_id)
 
     # --- the outside world -----------------------------------------------------------------------
 

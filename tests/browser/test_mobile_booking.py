@@ -63,6 +63,7 @@ def _book(visitor: Visitor, email: str) -> None:
     walk.keep(page)
     _mistype_details(visitor, day, email)
     walk.send_details(page)
+    walk.card_field(page)
     visitor.look("pay")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
@@ -24,7 +25,6 @@ class Customer:
     phone: str = "(713) 555-0188"
     street: str = "2500 Marina Bay Drive"
     city: str = "League City"
-    others: dict[str, str] = field(default_factory=dict)
 
 
 def choose_service(page: Page, name: str) -> None:
@@ -85,6 +85,18 @@ def pick_time(page: Page, number: int) -> str:
     option = times(page).nth(number)
     option.check()
     return option.input_value()
+
+
+def pick_time_between(page: Page, earliest: datetime, latest: datetime) -> datetime:
+    """Choose the first time from `earliest` to `latest`, on whichever of the days shown it is."""
+    for number in range(free_days(page).count()):
+        pick_day(page, number)
+        for option in times(page).all():
+            start = datetime.fromisoformat(option.input_value())
+            if earliest <= start <= latest:
+                option.check()
+                return start
+    raise AssertionError(f"no time from {earliest} to {latest}")
 
 
 def keep(page: Page) -> None:
