@@ -72,7 +72,7 @@ types: $(INSTALLED) ## mypy, strict
 
 .PHONY: contracts
 contracts: $(INSTALLED) ## who may import whom (the floor plan)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: migrations
 migrations: $(INSTALLED) ## no model change without its migration
