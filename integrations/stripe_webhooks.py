@@ -16,7 +16,7 @@ from integrations.models import InboxEvent
 from integrations.states import InboxState, Provider
 from payments import stripe_gateway
 from payments.actions.take_hint import HintOutcome, take_hint
-from payments.stripe_gateway import GatewayError
+from payments.provider import GatewayError
 
 logger = logging.getLogger(__name__)
 

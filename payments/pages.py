@@ -23,7 +23,7 @@ from bookings.links import manage_path
 from bookings.models import Booking
 from bookings.pages import cookies
 from bookings.pages.hold_box import HoldBox
-from bookings.pages.manage import link_over, own_booking
+from bookings.pages.own import link_over, own_booking
 from bookings.pages.summary import rows_of_booking, summary_of_booking
 from bookings.states import BookingStatus
 from hmnp.core.errors import DomainError, NotFound, ServiceUnavailable, Unauthenticated
@@ -31,8 +31,8 @@ from hmnp.core.money import show
 from hmnp.core.pages import clock, page
 from payments.checkout import prepare_checkout, settle_booking
 from payments.models import Payment
+from payments.provider import GatewayError
 from payments.states import PaymentStatus
-from payments.stripe_gateway import GatewayError
 from services.catalogue import require_service
 
 STEP = {"number": 4, "name": "Review and pay"}

@@ -14,7 +14,7 @@ from payments.actions.attend_payment import attend_payment
 from payments.actions.send_refund import send_refund
 from payments.actions.settle_payment import settle_payment
 from payments.actions.sweep_payments import sweep_payments
-from payments.stripe_gateway import GatewayError
+from payments.provider import GatewayError
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from payments.actions.request_intent import request_intent
 from payments.actions.settle_payment import settle_payment
 from payments.locks import LockedPayment, lock_payment
 from payments.models import Payment
+from payments.provider import GatewayError
 from payments.rows import change
 from payments.states import PaymentStatus
 
@@ -40,7 +41,7 @@ def close_payment(*, payment_id: UUID, now: datetime, actor: Actor = SYSTEM) -> 
         intent_id = (
             payment.provider_intent_id or request_intent(payment_id=payment_id, now=now).intent.id
         )
-    except gateway.GatewayError as error:
+    except GatewayError as error:
         if not error.permanent:
             raise
         logger.error("no intent can be opened", extra={"gateway_error": str(error)})

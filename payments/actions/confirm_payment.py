@@ -15,8 +15,8 @@ from payments.actions.settle_payment import settle_payment
 from payments.actors import STRIPE
 from payments.errors import PaymentFailed
 from payments.models import Payment
+from payments.provider import GatewayError, IntentStatus
 from payments.states import CAPTURED_PAYMENTS, PaymentStatus
-from payments.stripe_gateway import GatewayError, IntentStatus
 
 logger = logging.getLogger(__name__)
 

@@ -29,9 +29,9 @@ from payments.locks import (
     lock_payments_of_claim,
 )
 from payments.models import Payment
+from payments.provider import GatewayError, IntentStatus
 from payments.rows import add_payment, change, kind_of_due
 from payments.states import CAPTURED_PAYMENTS, STANDING_BOOKINGS, PaymentKind, PaymentStatus
-from payments.stripe_gateway import GatewayError, IntentStatus
 from services.pricing import LEAST_CHARGE_CENTS, Pricing
 
 logger = logging.getLogger(__name__)

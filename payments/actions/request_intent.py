@@ -17,9 +17,9 @@ from payments import stripe_gateway as gateway
 from payments.backoff import next_try
 from payments.locks import lock_payment
 from payments.models import Payment
+from payments.provider import GatewayError, Intent
 from payments.rows import change
 from payments.states import STANDING_BOOKINGS, PaymentKind, PaymentStatus
-from payments.stripe_gateway import GatewayError, Intent
 
 logger = logging.getLogger(__name__)
 

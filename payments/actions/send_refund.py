@@ -22,9 +22,9 @@ from payments.backoff import next_try
 from payments.events import RefundFailed, RefundSent
 from payments.locks import LockedPayment, lock_refund
 from payments.models import Payment, Refund
+from payments.provider import GatewayError, ProviderRefund
 from payments.rows import change
 from payments.states import PaymentStatus, RefundState
-from payments.stripe_gateway import GatewayError, ProviderRefund
 
 logger = logging.getLogger(__name__)
 

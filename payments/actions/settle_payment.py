@@ -28,9 +28,9 @@ from payments.backoff import next_try
 from payments.events import PaymentFailed, PaymentSettled
 from payments.locks import LockedPayment, lock_payment
 from payments.models import Payment
+from payments.provider import GatewayError, Intent, IntentStatus
 from payments.rows import change
 from payments.states import PaymentKind, PaymentStatus
-from payments.stripe_gateway import Intent, IntentStatus
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _check_is_ours(payment: Payment, intent: Intent) -> None:
             "intent does not match its payment",
             extra={"payment_id": str(payment.pk), "intent_id": intent.id},
         )
-        raise gateway.GatewayError("The intent does not match its payment.", permanent=True)
+        raise GatewayError("The intent does not match its payment.", permanent=True)
 
 
 def _take_money(locked: LockedPayment, intent: Intent, actor: Actor, now: datetime) -> None:
@@ -260,7 +260,7 @@ def _describe(payment: Payment) -> None:
     }
     try:
         gateway.describe_intent(intent_id=payment.provider_intent_id, metadata=metadata)
-    except gateway.GatewayError as error:
+    except GatewayError as error:
         # It is for reading only; money does not depend on it.
         logger.warning("intent not described", extra={"gateway_error": str(error)})
         return

@@ -22,8 +22,8 @@ from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actions.send_refund import send_refund
 from payments.backoff import next_try
 from payments.models import Payment
+from payments.provider import GatewayError
 from payments.states import OPEN_PAYMENTS
-from payments.stripe_gateway import GatewayError
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from payments.actions.attend_payment import attend_payment
 from payments.actions.send_refund import record_provider_refund
 from payments.actions.settle_payment import settle_payment
 from payments.models import Refund
+from payments.provider import StripeEvent
 from payments.queries import payment_of_intent, refund_of_provider, refunds_of_intent
-from payments.stripe_gateway import StripeEvent
 
 
 class HintOutcome(StrEnum):

@@ -41,6 +41,7 @@ from payments.api.serializers import (
 )
 from payments.models import Payment
 from payments.presenters import confirm_body, intent_body, payment_body
+from payments.provider import GatewayError
 from services.catalogue import require_service
 from services.quotes import honour_quote
 
@@ -212,7 +213,7 @@ def _remember(idempotency: Idempotency, opened: OpenedPayment) -> None:
 def _client_secret(intent_id: str) -> str:
     try:
         return gateway.retrieve_intent(intent_id=intent_id).client_secret
-    except gateway.GatewayError:
+    except GatewayError:
         raise ServiceUnavailable(retry_after=5) from None
 
 

@@ -18,8 +18,8 @@ from payments.actions.close_claim import close_claim
 from payments.actions.confirm_payment import confirm_payment
 from payments.actions.settle_payment import settle_payment
 from payments.models import Payment, Refund
+from payments.provider import GatewayError
 from payments.states import PaymentStatus
-from payments.stripe_gateway import GatewayError
 from payments.tests.driving import Stripe
 from payments.tests.steps import (
     book_hold,

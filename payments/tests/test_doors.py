@@ -23,6 +23,7 @@ from payments import stripe_gateway as gateway
 from payments import tasks
 from payments.checkout import prepare_checkout, settle_booking
 from payments.models import Payment, Refund
+from payments.provider import Intent
 from payments.states import PaymentStatus, RefundState
 from payments.tests.driving import Stripe
 from payments.tests.steps import (
@@ -135,7 +136,7 @@ def test_a_claim_that_closes_while_stripe_is_asked_gets_no_intent(
     payment = Payment.objects.get()
     real = gateway.create_intent
 
-    def slow(**facts: Any) -> gateway.Intent:
+    def slow(**facts: Any) -> Intent:
         begin_closing(claim=claim_now(payment.claim))
         return real(**facts)
 

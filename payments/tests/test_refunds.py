@@ -17,8 +17,8 @@ from payments.actions.settle_payment import settle_payment
 from payments.actions.take_hint import HintOutcome, take_hint
 from payments.locks import lock_payments_of_booking
 from payments.models import Payment, Refund
+from payments.provider import StripeEvent
 from payments.states import PaymentStatus, RefundState
-from payments.stripe_gateway import StripeEvent
 from payments.tests.driving import Stripe
 from payments.tests.steps import (
     booking_now,

@@ -25,8 +25,8 @@ from payments.errors import PaymentFailed
 from payments.events import PaymentFailed as PaymentFailedEvent
 from payments.events import PaymentSettled
 from payments.models import Payment, Refund
+from payments.provider import GatewayError, Intent, StripeEvent
 from payments.states import PaymentStatus
-from payments.stripe_gateway import StripeEvent
 from payments.tests.driving import Stripe
 from payments.tests.steps import (
     book_hold,
@@ -267,9 +267,9 @@ def test_an_outdated_answer_is_never_applied_over_a_newer_one(
     booking = book()
     opened = open_for_booking(booking)
     real = gateway.retrieve_intent
-    fetched: list[gateway.Intent] = []
+    fetched: list[Intent] = []
 
-    def slow(*, intent_id: str) -> gateway.Intent:
+    def slow(*, intent_id: str) -> Intent:
         intent = real(intent_id=intent_id)
         if not fetched:
             fetched.append(intent)
@@ -288,7 +288,7 @@ def test_an_intent_of_another_amount_is_never_taken_for_ours(stripe: Stripe) -> 
     opened = open_for_booking(booking)
     stripe.ask("POST", f"payment_intents/{opened.payment.provider_intent_id}", amount="100")
     pay(stripe, opened)
-    with pytest.raises(gateway.GatewayError):
+    with pytest.raises(GatewayError):
         settle_payment(payment_id=opened.payment.pk, now=NOW)
     assert booking_now(booking).status == BookingStatus.PENDING_PAYMENT
     assert booking_now(booking).amount_paid_cents == 0

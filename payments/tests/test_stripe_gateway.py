@@ -16,7 +16,7 @@ from pytest_django import Settings
 from bookings.tests.factories import NOW
 from hmnp.core.errors import InvalidSignature
 from payments import stripe_gateway as gateway
-from payments.stripe_gateway import GatewayError, IntentStatus, NotConfigured
+from payments.provider import GatewayError, Intent, IntentStatus, NotConfigured
 from payments.tests.driving import Stripe
 
 SECRET = "whsec_current"
@@ -130,7 +130,7 @@ def test_without_a_key_it_says_so(settings: Settings) -> None:
         gateway.retrieve_intent(intent_id="pi_1")
 
 
-def _create(**changes: Any) -> gateway.Intent:
+def _create(**changes: Any) -> Intent:
     facts: dict[str, Any] = {
         "amount_cents": 4250,
         "currency": "USD",

@@ -19,10 +19,10 @@ class Command(BaseCommand):
         """Sweep once, floor by floor, and say how much was done."""
         self.stdout.write(f"holds expired:    {expire_holds()}")
         swept = sweep_payments(now=timezone.now())
-        self.stdout.write(f"claims closed:    {swept.claims}")
-        self.stdout.write(f"payments settled: {swept.payments}")
-        self.stdout.write(f"late resolved:    {swept.late}")
-        self.stdout.write(f"refunds sent:     {swept.refunds}")
+        self.stdout.write(f"claims closed:    {swept.done['claims']}")
+        self.stdout.write(f"payments settled: {swept.done['payments']}")
+        self.stdout.write(f"late resolved:    {swept.done['late']}")
+        self.stdout.write(f"refunds sent:     {swept.done['refunds']}")
         events = inbox.due()
         for inbox_id in events:
             processing.process(inbox_id=inbox_id)
