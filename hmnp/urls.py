@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookings.pages import confirmed, details, find, manage, when
+from bookings.pages import cancel, confirmed, details, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
 from payments import pages as pay_pages
 from services import pages as service_pages
@@ -24,8 +24,8 @@ pages = [
     path("book/<slug:slug>/details/", details.details, name="book-details"),
     path("manage/<uuid:booking_id>", manage.manage, name="manage"),
     path("manage/<uuid:booking_id>/calendar.ics", manage.calendar, name="manage-calendar"),
-    path("manage/<uuid:booking_id>/reschedule", manage.reschedule, name="manage-reschedule"),
-    path("manage/<uuid:booking_id>/cancel", manage.cancel, name="manage-cancel"),
+    path("manage/<uuid:booking_id>/reschedule", reschedule.reschedule, name="manage-reschedule"),
+    path("manage/<uuid:booking_id>/cancel", cancel.cancel, name="manage-cancel"),
     path("manage/<uuid:booking_id>/pay", pay_pages.pay_balance, name="manage-pay"),
     path(
         "manage/<uuid:booking_id>/pay/intent",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bookings import wording
 from bookings.models import Booking, SlotClaim
+from bookings.policy import Policy
 from bookings.quoting import Wanted
 from bookings.states import CLOSED_WITHOUT_SERVICE, BookingStatus
 from hmnp.core.money import show
+from hmnp.core.pages import clock, long_day
 from services.definitions import ServiceDefinition
 from services.pricing import PriceLine, Pricing
 from services.wording import miles
@@ -189,6 +191,18 @@ def status_of(booking: Booking, *, now: datetime) -> tuple[str, str]:
             return "bad", "Cancelled"
         case BookingStatus.EXPIRED:
             return "bad", "Not booked: it was not paid in time"
+
+
+def move_note(booking: Booking, *, now: datetime) -> str:
+    """Say until when moving and cancelling cost nothing, or what they cost now."""
+    policy = Policy.from_snapshot(booking.policy)
+    until = booking.starts_at - timedelta(minutes=policy.free_move_minutes)
+    if not policy.move_fee_cents:
+        return "Moving is free."
+    if until > now:
+        local = until.astimezone(booking.zone)
+        return f"Moving is free until {long_day(local.date())}, {clock(until, zone=booking.zone)}."
+    return f"Moving costs {show(policy.move_fee_cents)} now, this close to the appointment."
 
 
 def _later_label(*, is_mobile: bool) -> str:
