@@ -136,11 +136,29 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # The row in PostgreSQL is the job; ringing the bell must never stall a request.
 CELERY_TASK_PUBLISH_RETRY = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
-CELERY_BEAT_SCHEDULE = {
-    "bookings.expire-holds": {"task": "bookings.expire_holds", "schedule": 15.0},
-    "payments.sweep": {"task": "payments.sweep", "schedule": 10.0},
-    "integrations.sweep-outbox": {"task": "integrations.sweep_outbox", "schedule": 5.0},
-    "integrations.sweep-inbox": {"task": "integrations.sweep_inbox", "schedule": 10.0},
+# A sweep that waited this long in the queue is pointless: later ones are behind it.
+_STALE_SWEEP = {"expires": 30}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "bookings.expire-holds": {
+        "task": "bookings.expire_holds",
+        "schedule": 15.0,
+        "options": _STALE_SWEEP,
+    },
+    "payments.sweep": {
+        "task": "payments.sweep",
+        "schedule": 10.0,
+        "options": _STALE_SWEEP,
+    },
+    "integrations.sweep-outbox": {
+        "task": "integrations.sweep_outbox",
+        "schedule": 5.0,
+        "options": _STALE_SWEEP,
+    },
+    "integrations.sweep-inbox": {
+        "task": "integrations.sweep_inbox",
+        "schedule": 10.0,
+        "options": _STALE_SWEEP,
+    },
     "core.forget-idempotency-records": {
         "task": "core.forget_idempotency_records",
         "schedule": 3600.0,

@@ -48,7 +48,9 @@ def test_every_event_of_every_app_is_routed() -> None:
         name = f"{config.name}.events"
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name)
-    assert event_types() == set(ROUTES)
+    # Tests of the bus declare facts of their own.
+    declared = {kind for kind in event_types() if ".tests." not in kind.__module__}
+    assert declared == set(ROUTES)
 
 
 def test_every_destination_has_a_connector_and_every_message_its_words() -> None:
