@@ -85,4 +85,4 @@ def claim_now(claim: SlotClaim | None) -> SlotClaim:
 
 def promised() -> list[tuple[str, int]]:
     """Give every refund row as its occasion and its cents."""
-    return [(r.reason_key, r.amount_cents) for r in Refund.objects.order_by("requested_at", "pk")]
+    return [(r.reason_key, r.amount_cents) for r in Refund.objects.order_by("reason_key", "pk")]
