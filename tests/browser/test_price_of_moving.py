@@ -35,7 +35,7 @@ def test_a_dearer_day_shows_the_difference_and_a_cheaper_one_gives_it_back(
     _move_back(page, start)
     after = until(lambda: _refunded(site, booking["id"]), "the difference goes back to the card")
     assert (after["amountPaid"], after["amountRefunded"], after["balanceDue"]) == (165.0, 40.0, 0)
-    site.mail(email, subject="refund")
+    site.mail(email, subject="We have sent $40.00 back")
 
 
 def _ordinary_start(site: Site) -> str:

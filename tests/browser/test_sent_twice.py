@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser import walk
 from tests.browser.site import Site, until
@@ -81,15 +81,9 @@ def test_a_page_closed_right_after_paying_is_confirmed_by_stripes_word(
     page = visitor.page
     walk.book_to_payment(page, Customer(email), service=walk.REMOTE, day=5)
     booking = site.booking_of(email)
-    returned: list[str] = []
-
-    def never_arrives(route: Route) -> None:
-        returned.append(route.request.url)
-        route.abort()
-
-    page.route("**/book/pay/return**", never_arrives)
-    walk.pay(page, walk.GOOD_CARD)
-    until(lambda: returned, "the browser is sent back to the site")
+    page.route("**/book/pay/return?**", lambda route: route.abort())
+    with page.expect_request("**/book/pay/return?**"):
+        walk.pay(page, walk.GOOD_CARD)
     page.close()
     until(lambda: site.booking(booking["id"])["status"] == "CONFIRMED", "the webhook settles")
     assert site.booking(booking["id"])["amountPaid"] == 35.0
