@@ -21,6 +21,8 @@ os.environ["PORT"] = str(quiet_port())
 os.environ["SANDBOX_PORT"] = str(quiet_port())
 
 BROWSER = "browser"
+# What a test says by `record_property("measured", …)` is shown at the end of the session.
+MEASURED = "measured"
 _passed_browser_tests = 0
 _skipped_browser_tests = 0
 
@@ -141,7 +143,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that browser tests did not run."""
+    """Say what was measured, and loudly that browser tests did not run."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == MEASURED:
+                terminalreporter.write_line(str(value))
     if _lacks_required_browser_tests():
         terminalreporter.write_line(
             f"BROWSER TESTS REQUIRED: {_passed_browser_tests} passed, "

@@ -120,8 +120,11 @@ class Site:
     def book(self, slug: str, *, start: str, email: str, zip_code: str | None = None) -> Json:
         """Book a time and pay what is due with a good card, all without a browser."""
         address = {
-            "street": "2500 Marina Bay Drive", "city": "League City", "state": "TX", "zip": zip_code,
-        }  # fmt: skip
+            "street": "2500 Marina Bay Drive",
+            "city": "League City",
+            "state": "TX",
+            "zip": zip_code,
+        }
         body = {
             "serviceId": self.service(slug)["id"],
             "scheduledDateTime": start,

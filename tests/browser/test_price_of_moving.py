@@ -77,10 +77,7 @@ def _move_back(page: Page, start: str) -> None:
     """Back to the time it was, which is free again."""
     local = datetime.fromisoformat(start).astimezone(HOUSTON)
     page.get_by_role("link", name="Move to another time").click()
-    day = page.locator(f'#times a[href*="day={local:%Y-%m-%d}"]')
-    if not day.count():
-        page.get_by_role("link", name="Later days").click()
-    day.click()
+    walk.pick_date(page, local.date())
     page.locator(f'input[value="{local.isoformat()}"]').check()
     page.get_by_role("button", name="See the price of this time").click()
     expect(page.get_by_role("heading", name="$40.00 less")).to_be_visible()

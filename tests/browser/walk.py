@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
@@ -49,10 +49,22 @@ def free_days(page: Page) -> Locator:
 
 def pick_day(page: Page, number: int) -> str:
     """Choose the n-th free day of the week shown, from 0; give its name."""
-    free_days(page).nth(number).click()
-    chosen = page.locator("#times [aria-current=date]")
-    expect(chosen).to_have_count(1)
+    day = free_days(page).nth(number)
+    # A day chosen again would come anew, under the hands of whoever picks a time meanwhile.
+    if day.get_attribute("aria-current") is None:
+        day.click()
+        # The times come without the page being loaded anew, so there is no load to wait for.
+        expect(day).to_have_attribute("aria-current", "date")
     return page.locator("#times-title").inner_text()
+
+
+def pick_date(page: Page, day: date) -> None:
+    """Choose a day by its date, in this week or the next."""
+    link = page.locator(f'#times li a[href*="day={day.isoformat()}"]')
+    if not link.count():
+        pick_next_week(page)
+    link.click()
+    expect(link).to_have_attribute("aria-current", "date")
 
 
 def pick_day_at(page: Page, total: str, *, first: int = 2) -> str:
@@ -70,9 +82,10 @@ def pick_day_at(page: Page, total: str, *, first: int = 2) -> str:
 
 def pick_next_week(page: Page) -> None:
     """Show the seven days after these."""
-    first = page.locator("#times li").first.inner_text()
+    first = page.locator("#times li a").first
+    address = first.get_attribute("href") or ""
     page.get_by_role("link", name="Later days").click()
-    expect(page.locator("#times li").first).not_to_have_text(first)
+    expect(first).not_to_have_attribute("href", address)
 
 
 def times(page: Page) -> Locator:
