@@ -1,0 +1,110 @@
+"""Many customers at once while everything goes wrong at random: as many as `FAULT_FLOWS` says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.faults.flows import ORDERS, Flow, run_all
+from tests.faults.judging import judge
+from tests.faults.site import Site
+from tests.faults.test_faults import ACTIONS
+
+pytestmark = pytest.mark.slow
+LOG = logging.getLogger(__name__)
+
+FLOWS = int(os.environ.get("FAULT_FLOWS", "60"))
+SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
+BATCH = 60
+SECONDS_BETWEEN_KILLS = 4.0
+CARDS = (
+    *["pm_card_visa"] * 6,
+    "pm_card_chargeDeclined",
+    "pm_card_threeDSecure2Required",
+    "pm_sandbox_processing",
+    "pm_card_pendingRefund",
+)
+CALLS = (
+    {"method": "POST", "path": "^/v1/payment_intents$"},
+    {"method": "POST", "path": "^/v1/payment_intents/[^/]+$"},
+    {"method": "POST", "path": "^/v1/payment_intents/[^/]+/confirm$"},
+    {"method": "POST", "path": "^/v1/payment_intents/[^/]+/cancel$"},
+    {"method": "GET", "path": "^/v1/payment_intents/"},
+    {"method": "POST", "path": "^/v1/refunds$"},
+    {"system": "postmark"},
+)
+
+
+def test_whatever_happens_nothing_is_lost_or_doubled(site: Site) -> None:
+    chance = random.Random(SEED)
+    faults: Counter[str] = Counter()
+    batches = [min(BATCH, FLOWS - done) for done in range(0, FLOWS, BATCH)]
+    for size in batches:
+        site.turn(
+            "webhooks",
+            duplicate=chance.randrange(3),
+            shuffle=chance.random() < 0.5,
+            drop=chance.choice((0, 5)),
+            processing_seconds=1,
+            refund_seconds=1,
+        )
+        for _ in range(size // 2):
+            action = chance.choice(list(ACTIONS))
+            faults[action] += 1
+            site.fail(
+                action, times=chance.randint(1, 4), ms=ACTIONS[action], **chance.choice(CALLS)
+            )
+        flows = [_flow(site, chance) for _ in range(size)]
+        with killing(site, chance) as kills:
+            run_all(flows)
+        site.quiesce()
+        judge(site, flows)
+        faults.update(kills)
+    ended = Counter(status for (status,) in site.rows("SELECT status FROM bookings_booking"))
+    LOG.warning("seed %d: %d flows, faults %s, bookings %s", SEED, FLOWS, faults, ended)
+
+
+def _flow(site: Site, chance: random.Random) -> Flow:
+    # The mail is waited for by the judge: what a dead worker had leased takes its time.
+    steps = chance.choice(list(ORDERS.values()))[:-1]
+    if chance.random() < 0.3:
+        steps = (*steps, "cancel")
+    elif chance.random() < 0.4:
+        steps = steps[: chance.randint(1, len(steps))]
+    return Flow(
+        site=site,
+        steps=steps,
+        card_name=chance.choice(CARDS),
+        gives_up=chance.random() < 0.3,
+    )
+
+
+@contextmanager
+def killing(site: Site, chance: random.Random) -> Iterator[list[str]]:
+    """Kill one process after the other, and start it again, until the block is left."""
+    kills: list[str] = []
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.wait(SECONDS_BETWEEN_KILLS / 2):
+            victim = chance.choice(("web", "worker", "sandbox"))
+            site.kill_and_start(victim)
+            kills.append(f"kill -9 of {victim}")
+            time.sleep(SECONDS_BETWEEN_KILLS / 2)
+
+    killer = threading.Thread(target=work)
+    killer.start()
+    try:
+        yield kills
+    finally:
+        is_over.set()
+        killer.join(timeout=120)
+        assert not killer.is_alive()
