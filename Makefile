@@ -16,6 +16,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	--generate-hashes --custom-compile-command "make lock" $(UPGRADE)
 UPGRADE ?=
 PYTEST_ARGS ?=
+FAULT_FLOWS ?= 2000
 
 .PHONY: help
 help: ## list these targets
@@ -41,6 +42,11 @@ test: $(INSTALLED) ## install and run the whole test suite with branch coverage
 .PHONY: demo
 demo: $(INSTALLED) ## book a mobile and a RON appointment over HTTP, step by step
 	@exec $(PY) -m hmnp.dev.run -- $(PY) -m hmnp.dev.demo
+
+.PHONY: faults
+faults: $(INSTALLED) ## a night's worth of storms, kills and faults (FAULT_FLOWS=2000)
+	FAULT_FLOWS=$(FAULT_FLOWS) STORM_ROUNDS=20 \
+		$(PY) -m pytest tests/faults -o log_cli=true -o log_cli_level=WARNING $(PYTEST_ARGS)
 
 .PHONY: reset
 reset: $(INSTALLED) ## stop what runs and delete the development data

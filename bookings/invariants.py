@@ -103,15 +103,6 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        code="I3",
-        name="held-claims-await-no-booking",
-        says="a claim that a booking has taken is not just held",
-        sql="""
-            SELECT id, 'HELD for booking ' || booking_id
-            FROM bookings_slotclaim WHERE state = 'HELD' AND booking_id IS NOT NULL
-        """,
-    ),
-    Invariant(
         code="I4",
         name="statuses-move-as-allowed",
         says="the timeline tells a path through the table of moves, up to the present status",

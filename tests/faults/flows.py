@@ -30,6 +30,8 @@ ORDERS = {
     "without a hold": WITHOUT_HOLD,
 }
 PATIENCE_SECONDS = 60.0
+# How long a customer watches a payment that is under way, before leaving it to the bank.
+BANK_SECONDS = 3.0
 # Answers that mean "not now": a dead sandbox behind the site, a twin still at work.
 _AGAIN = {"SERVICE_UNAVAILABLE", "IDEMPOTENCY_IN_PROGRESS"}
 _numbers = itertools.count(1)
@@ -220,6 +222,7 @@ class Flow:
         until: tuple[int, ...] = (200, 201),
     ) -> Json:
         answers: list[Json] = []
+        under_way_until = time.monotonic() + BANK_SECONDS
         headers = (headers or {}) | ({"Idempotency-Key": f"{self.key}-{key}"} if key else {})
 
         def once() -> bool:
@@ -228,6 +231,8 @@ class Flow:
                 answers.append(answer.json())
                 return True
             if answer.status_code == 202:
+                if time.monotonic() > under_way_until:
+                    raise Refused(202, "still under way")
                 return False
             code = self._code(answer)
             if code in _AGAIN:

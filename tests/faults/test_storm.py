@@ -1,4 +1,7 @@
-"""Fifty customers want the same time at the same moment, through the real web server."""
+"""Fifty customers want the same time at the same moment, through the real web server.
+
+That the race is run at all is shown on a scratch table, in `bookings/tests/test_races.py`.
+"""
 
 from __future__ import annotations
 
