@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from bookings.pages import cancel, confirmed, details, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
-from payments import pages as pay_pages
+from payments.pages import pay as pay_pages
 from services import pages as service_pages
 
 # The names are used across floors; templates and mails know addresses by nothing else.

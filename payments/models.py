@@ -11,8 +11,12 @@ from django.utils import timezone
 from hmnp.core.money import CURRENCY
 from payments.states import (
     OPEN_PAYMENTS,
+    DisputeState,
+    LateChoiceState,
     PaymentKind,
+    PaymentMethod,
     PaymentStatus,
+    RefundMethod,
     RefundState,
 )
 
@@ -35,6 +39,16 @@ class Payment(models.Model):
         "bookings.SlotClaim", null=True, on_delete=models.PROTECT, related_name="+"
     )
     kind = models.CharField(max_length=8, choices=[(k.value, k.value) for k in PaymentKind])
+    method = models.CharField(
+        max_length=6,
+        choices=[(m.value, m.value) for m in PaymentMethod],
+        default=PaymentMethod.CARD.value,
+    )
+    # Who of our staff took it and what they noted; "" for a card.
+    recorded_by = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    # Captured for what had been paid otherwise: it goes back, and no booking counts it.
+    is_duplicate = models.BooleanField(default=False)
     status = models.CharField(
         max_length=20,
         choices=[(s.value, s.value) for s in PaymentStatus],
@@ -114,6 +128,14 @@ class Refund(models.Model):
     amount_cents = models.PositiveIntegerField()
     # Names the occasion, so that the same occasion never refunds twice.
     reason_key = models.CharField(max_length=80)
+    method = models.CharField(
+        max_length=7,
+        choices=[(m.value, m.value) for m in RefundMethod],
+        default=RefundMethod.CARD.value,
+    )
+    # Who of our staff asked for it or handed it over, and why.
+    recorded_by = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=200, blank=True)
     status = models.CharField(
         max_length=10,
         choices=[(s.value, s.value) for s in RefundState],
@@ -146,3 +168,73 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount_cents} {self.status}"
+
+
+class LateChoice(models.Model):
+    """Times kept for a customer whose money came when the booked one was gone.
+
+    The times themselves are courtesy holds in bookings; all end with this row.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="late_choices")
+    booking = models.ForeignKey("bookings.Booking", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(
+        max_length=8,
+        choices=[(s.value, s.value) for s in LateChoiceState],
+        default=LateChoiceState.OPEN.value,
+    )
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["booking"],
+                condition=Q(state=LateChoiceState.OPEN.value),
+                name="late_choice_one_open",
+            ),
+            models.CheckConstraint(
+                name="late_choice_decided_when_closed",
+                condition=Q(state=LateChoiceState.OPEN.value, decided_at__isnull=True)
+                | Q(~Q(state=LateChoiceState.OPEN.value) & Q(decided_at__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking_id} {self.state}"
+
+
+class Dispute(models.Model):
+    """A customer's bank asks money back; while it is open no refund of the payment is sent."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
+    provider_dispute_id = models.CharField(max_length=80, unique=True)
+    # Stripe's own word, beside what it means to us.
+    provider_status = models.CharField(max_length=40)
+    reason = models.CharField(max_length=60, blank=True)
+    amount_cents = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=4,
+        choices=[(s.value, s.value) for s in DisputeState],
+        default=DisputeState.OPEN.value,
+    )
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    # When the sweeper asks Stripe about an open one again.
+    run_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-opened_at"]
+        indexes = [
+            models.Index(
+                fields=["run_at"], condition=Q(state=DisputeState.OPEN.value), name="dispute_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_dispute_id} {self.state}"

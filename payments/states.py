@@ -44,6 +44,41 @@ CAPTURED_PAYMENTS = (
 )
 
 
+class PaymentMethod(StrEnum):
+    """How money came: by card through the provider, or handed to our staff."""
+
+    CARD = "CARD"
+    CASH = "CASH"
+    CHEQUE = "CHEQUE"
+
+
+# What the provider knows nothing of.
+OFFLINE_METHODS = (PaymentMethod.CASH, PaymentMethod.CHEQUE)
+
+
+class RefundMethod(StrEnum):
+    """How money goes back: to the card, handed over by staff, or taken by the bank in a dispute."""
+
+    CARD = "CARD"
+    BY_HAND = "BY_HAND"
+    DISPUTE = "DISPUTE"
+
+
+class LateChoiceState(StrEnum):
+    """OPEN until the customer chooses or declines, or says nothing in time (LAPSED)."""
+
+    OPEN = "OPEN"
+    CHOSEN = "CHOSEN"
+    DECLINED = "DECLINED"
+    LAPSED = "LAPSED"
+
+
+class DisputeState(StrEnum):
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
 class RefundState(StrEnum):
     """PENDING: the provider has taken it but not finished. FAILED: the money stayed with us."""
 
