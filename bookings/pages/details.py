@@ -20,6 +20,7 @@ from bookings.models import Booking, SlotClaim
 from bookings.pages import cookies, days
 from bookings.pages.held import carried_hold
 from bookings.pages.hold_box import HoldBox
+from bookings.pages.refused import terms_label, what_now
 from bookings.pages.sent_once import sent_once
 from bookings.pages.summary import summary_of_wanted, wanted_of_claim
 from bookings.quoting import Wanted
@@ -27,7 +28,6 @@ from hmnp.accounts.principals import anonymous
 from hmnp.core import tokens
 from hmnp.core.errors import DomainError, ValidationFailed
 from hmnp.core.idempotency import Answer, Replayed, Secret
-from hmnp.core.money import show
 from hmnp.core.pages import appointment, clock, new_form_key, page
 from hmnp.core.tokens import Token
 from services import quotes
@@ -209,7 +209,9 @@ def _show(
         pricing=state.pricing,
         when=appointment(wanted.starts_at, ends_at, zone=service.timezone),
     )
-    problem = _problem(state, refusal=refusal, is_other_time=is_other_time, now=now)
+    problem = None
+    if refusal is not None or not (state.is_held or is_other_time):
+        problem = what_now(wanted=wanted, pricing=state.pricing, refusal=refusal, now=now)
     context: dict[str, Any] = {
         "service": service,
         "step": STEP,
@@ -218,10 +220,10 @@ def _show(
         "summary": summary,
         "problem": problem,
         "start": wanted.starts_at.astimezone(service.timezone).isoformat()
-        if is_other_time and not (problem and problem["alternatives"])
+        if is_other_time and not (problem and problem.alternatives)
         else "",
         "promo_dropped": bool(state.claim.promo_code) and wanted.promo_code is None,
-        "terms_label": _terms_label(state.pricing, is_mobile=service.is_mobile),
+        "terms_label": terms_label(state.pricing, is_mobile=service.is_mobile),
         "hold": _hold_box(state, now=now) if state.is_held and not problem else None,
         "form_key": new_form_key(),
         "button": "Continue to payment" if state.pricing.deposit_required_cents else "Book",
@@ -232,49 +234,6 @@ def _show(
         context,
         status=refusal.status if refusal else status,
     )
-
-
-def _problem(
-    state: _State, *, refusal: DomainError | None, is_other_time: bool, now: datetime
-) -> dict[str, Any] | None:
-    wanted = state.wanted
-    total = show(state.pricing.final_price_cents)
-    if isinstance(refusal, PromoInvalid):
-        return _say(
-            refusal.message, f"Without the code it is {total}. Send the form to book at that price."
-        )
-    if isinstance(refusal, PriceChanged):
-        return _say(
-            f"The price is {total} now",
-            "You see every line in the summary. Send the form again to book at this price.",
-        )
-    if state.is_held and refusal is None:
-        return None
-    if is_other_time and refusal is None:
-        return None
-    options = days.next_options(
-        service=wanted.service,
-        zip_code=wanted.zip_code,
-        after=wanted.starts_at,
-        now=now,
-        chosen=wanted.starts_at,
-    )
-    if isinstance(refusal, SlotTaken):
-        title = "This time has just been taken"
-    elif isinstance(refusal, SlotUnavailable):
-        title = refusal.message
-    else:
-        title = "The time we kept for you has ended"
-    text = (
-        "Pick one of these; everything you typed is still here."
-        if options
-        else ("No time is free near it. Please look at other days.")
-    )
-    return {"title": title, "text": text, "alternatives": options}
-
-
-def _say(title: str, text: str) -> dict[str, Any]:
-    return {"title": title, "text": text, "alternatives": []}
 
 
 def _hold_box(state: _State, *, now: datetime) -> HoldBox | None:
@@ -291,21 +250,6 @@ def _hold_box(state: _State, *, now: datetime) -> HoldBox | None:
         now=now,
         zone=zone,
     )
-
-
-def _terms_label(pricing: Pricing, *, is_mobile: bool) -> str:
-    parts = []
-    if pricing.travel_fee_cents:
-        parts.append(f"the travel fee of {show(pricing.travel_fee_cents)}")
-    parts.append("what is kept when I cancel late")
-    later = pricing.final_price_cents - pricing.deposit_required_cents
-    if is_mobile and later:
-        parts.append(f"{show(later)} at the door")
-    return f"I accept the terms, with {_and(parts)}."
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _state(request: HttpRequest, *, now: datetime) -> _State | None:

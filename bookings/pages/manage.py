@@ -33,7 +33,7 @@ from services.catalogue import require_service
 _DONE = {
     "moved": ("Your booking has been moved", "A new confirmation is on its way to you by mail."),
     "cancelled": ("Your booking has been cancelled", "We have sent you a mail that says so."),
-    "paid": ("Thank you, the payment has arrived", "We have sent you a receipt by mail."),
+    "paid": ("Thank you, the payment has arrived", "You see below what has been paid."),
 }
 _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 _OWES = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS, BookingStatus.COMPLETED)
@@ -100,7 +100,7 @@ def _actions(booking: Booking, *, now: datetime) -> list[dict[str, Any]]:
         add("manage-pay", text, is_primary=True)
     if booking.status in _OPEN and booking.starts_at > now:
         add("manage-reschedule", "Move to another time")
-        add("manage-cancel", "Cancel")
+        add("manage-cancel", "Cancel the booking")
     if booking.status in (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS):
         add("manage-calendar", "Add to my calendar")
     return actions
@@ -115,5 +115,5 @@ def _notes(booking: Booking, *, now: datetime) -> list[str]:
         if booking.refund_status == RefundStatus.SUCCEEDED:
             notes.append(f"{refund} went back to your card.")
         else:
-            notes.append(f"{refund} are on their way back to your card.")
+            notes.append(f"{refund} is on its way back to your card.")
     return notes

@@ -63,7 +63,7 @@ def _show_times(
     claim = live_claim_of(booking_id=booking.pk)
 
     def href(day: date) -> str:
-        return f"{address}?{urlencode({'day': day.isoformat()})}#times"
+        return f"{address}?{urlencode({'day': day.isoformat()})}"
 
     found = days.offer(
         service=service,

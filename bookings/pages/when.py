@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -29,6 +28,7 @@ from bookings.pages import cookies, days, prices
 from bookings.pages.days import Offer
 from bookings.pages.held import carried_hold
 from bookings.pages.prices import Asked
+from bookings.pages.refused import Problem
 from bookings.pages.sent_once import sent_once
 from bookings.pages.summary import summary_of_wanted
 from bookings.quoting import Wanted
@@ -46,16 +46,6 @@ from services.promo_codes import normal_code
 from services.wording import miles
 
 STEP = {"number": 2, "name": "When and where"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a choice could not be kept, and what can be chosen instead."""
-
-    title: str
-    text: str
-    alternatives: list[days.Option]
-    status: int
 
 
 def offered_service(slug: str) -> ServiceDefinition:
@@ -169,7 +159,7 @@ def _offer(request: HttpRequest, *, asked: Asked, now: datetime) -> dict[str, An
 
     def href(day: date) -> str:
         query = urlencode({**facts, "day": day.isoformat()})
-        return f"{reverse('book-when', args=[service.slug])}?{query}#times"
+        return f"{reverse('book-when', args=[service.slug])}?{query}"
 
     held = _own_hold(request, service, now=now)
     # Priced first, so that a ZIP code we do not serve is refused before times are looked for.

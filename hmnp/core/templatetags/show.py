@@ -40,7 +40,7 @@ def day(value: date | datetime, zone: ZoneInfo | None = None) -> str:
 
 
 @register.filter
-def length(minutes: int) -> str:
+def how_long(minutes: int) -> str:
     """`1 hour 30 minutes`."""
     return pages.length(minutes)
 
