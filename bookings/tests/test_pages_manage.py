@@ -197,7 +197,7 @@ def test_cancelling_gives_back_what_was_shown(client: Client, booking: Booking) 
     assert booking.cancel_reason == "Plans changed"
     said = text_of(client.get(answer["Location"]))
     assert "Your booking has been cancelled" in said
-    assert "$42.50 are on their way back to your card." in said
+    assert "$42.50 is on its way back to your card." in said
     assert client.post(f"{address}/cancel", {"shown_refund": shown})["Location"] == (
         f"{address}?done=cancelled"
     )
