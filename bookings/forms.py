@@ -206,6 +206,10 @@ class DetailsForm(_Form):
         if not service.is_mobile:
             for name in ("street", "unit", "city", "state", "zip"):
                 del self.fields[name]
+            # Nobody comes: no gate, no arrival.
+            self.fields["phone"].help_text = "In case the session is cut off"
+            self.fields["instructions"].help_text = "No ID or card numbers."
+            self.fields["sms"].label = "Text me about this appointment: reminders and the start"
         for number in range(1, self.signer_count + 1):
             self.fields[f"signer_{number}_name"] = forms.CharField(
                 label=f"Signer {number}: name", max_length=100, required=False
