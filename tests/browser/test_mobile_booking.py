@@ -175,7 +175,7 @@ def _move(visitor: Visitor, site: Site, before: dict[str, object]) -> None:
 
 def _cancel(visitor: Visitor, site: Site, booking_id: str, email: str) -> None:
     page = visitor.page
-    page.get_by_role("link", name="Cancel", exact=True).click()
+    page.get_by_role("link", name="Cancel the booking").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancel this booking?")
     # Reading about it has cancelled nothing.
     assert site.booking(booking_id)["status"] == "CONFIRMED"

@@ -76,6 +76,6 @@ def _move_and_cancel(page: Page) -> None:
     page.get_by_role("button", name="See the price of this time").click()
     page.get_by_role("button", name="Move the booking").click()
     expect(page.get_by_role("heading", name="Your booking has been moved")).to_be_visible()
-    page.get_by_role("link", name="Cancel", exact=True).click()
+    page.get_by_role("link", name="Cancel the booking").click()
     page.get_by_role("button", name="Cancel and get $42.50 back").click()
     expect(page.get_by_role("heading", name="Your booking has been cancelled")).to_be_visible()

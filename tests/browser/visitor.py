@@ -108,7 +108,9 @@ class Visitor:
     def _photograph(self, name: str) -> None:
         if os.environ.get("SCREENSHOTS") == "1":
             SCREENSHOTS.mkdir(exist_ok=True)
-            self.page.evaluate("scrollTo(0, 0)")
+            # Chromium paints no frame that was out of sight.
+            if len(self.page.frames) == 1:
+                self.page.evaluate("scrollTo(0, 0)")
             self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
 
     def _hear(self, line: ConsoleMessage) -> None:
