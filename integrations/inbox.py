@@ -14,8 +14,8 @@ from hmnp.core import transactions
 from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
 from integrations.inbound import VerifiedEvent
+from integrations.leases import LEASE, retry_delay
 from integrations.models import InboxEvent
-from integrations.outbox import LEASE, retry_delay
 from integrations.states import InboxState
 
 logger = logging.getLogger(__name__)

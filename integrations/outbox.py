@@ -1,5 +1,6 @@
-"""The life of an outbox job: written with its fact, claimed, finished; only this writes its table.
+"""The life of an outbox job: written with its fact, claimed, finished.
 
+Nothing else writes its table, but for `due_jobs`, which notes when a bell was rung.
 All times are the database's, so that no host's clock decides who holds a lease. Nothing here
 touches the network but the doorbell, which rings after the commit and may be lost.
 """
@@ -7,7 +8,6 @@ touches the network but the doorbell, which rings after the commit and may be lo
 from __future__ import annotations
 
 import logging
-import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,26 +17,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
 from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
+from integrations.leases import LEASE, retry_delay
 from integrations.models import OutboxJob
 from integrations.states import Destination, JobKind, JobState, MessageKind
 
 logger = logging.getLogger(__name__)
 
 RUN_JOB = "integrations.run_job"
-# A killed worker's job is due again after its lease and rung within one sweep: under a minute.
-# The task's own hard limit is shorter, so no living worker outlasts its lease.
-LEASE = timedelta(seconds=50)
-TASK_SOFT_LIMIT_SECONDS = 30
-TASK_HARD_LIMIT_SECONDS = 40
-RING_AGAIN = timedelta(seconds=10)
-_FIRST_DELAY_SECONDS = 5
-_LONGEST_DELAY_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Policy:
     give_up_after: timedelta
 
 
-# With the back-off below: a dozen tries in the first six hours, then hourly for three days.
+# With the back-off of `leases`: a dozen tries in the first six hours, then hourly for three days.
 MESSAGE_POLICY = Policy(max_attempts=90, give_up_after=timedelta(hours=72))
 
 
@@ -249,50 +242,6 @@ def replay(*, job_id: UUID) -> bool:
         return True
 
     return transactions.run(work)
-
-
-def due(*, limit: int = 200) -> list[UUID]:
-    """Give the jobs that are due, oldest first, whether or not their bell has rung."""
-    is_ready = Q(state=JobState.READY.value, run_at__lte=Now())
-    is_lost = Q(state=JobState.RUNNING.value, lease_until__lt=Now())
-    jobs = OutboxJob.objects.filter(is_ready | is_lost).order_by("run_at")
-    return list(jobs.values_list("pk", flat=True)[:limit])
-
-
-def take_unanswered(*, limit: int = 200) -> list[UUID]:
-    """Give due jobs whose bell nobody answered, oldest first, and note that it rings again."""
-
-    def work() -> list[UUID]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                WITH unanswered AS (
-                    SELECT id FROM integrations_outboxjob
-                    WHERE ((state = 'READY' AND run_at <= clock_timestamp())
-                           OR (state = 'RUNNING' AND lease_until < clock_timestamp()))
-                      AND (rung_at IS NULL
-                           OR rung_at < clock_timestamp() - make_interval(secs => %s))
-                    ORDER BY run_at LIMIT %s
-                    FOR UPDATE SKIP LOCKED
-                )
-                UPDATE integrations_outboxjob AS job SET rung_at = clock_timestamp()
-                FROM unanswered WHERE job.id = unanswered.id
-                RETURNING job.id, job.run_at
-                """,
-                [RING_AGAIN.total_seconds(), limit],
-            )
-            rows = cursor.fetchall()
-        return [job_id for job_id, _ in sorted(rows, key=lambda row: row[1])]
-
-    return transactions.run(work)
-
-
-def retry_delay(*, attempts: int) -> timedelta:
-    """Give how long to wait after the `attempts`th attempt failed: doubling, jittered, capped."""
-    # The exponent is capped too: 2**90 seconds is no time at all.
-    seconds = min(_FIRST_DELAY_SECONDS * 2 ** min(attempts - 1, 16), _LONGEST_DELAY_SECONDS)
-    jitter = random.uniform(0.8, 1.0)  # noqa: S311 -- spreads retries, hides nothing
-    return timedelta(seconds=seconds * jitter)
 
 
 def _mine(job: OutboxJob) -> QuerySet[OutboxJob]:

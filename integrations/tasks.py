@@ -7,13 +7,13 @@ from uuid import UUID
 from celery import shared_task
 
 from hmnp.core import doorbell
-from integrations import delivery, inbox, outbox, processing
+from integrations import delivery, due_jobs, inbox, leases, outbox, processing
 
 
 @shared_task(
     name=outbox.RUN_JOB,
-    soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
-    time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
+    soft_time_limit=leases.TASK_SOFT_LIMIT_SECONDS,
+    time_limit=leases.TASK_HARD_LIMIT_SECONDS,
 )
 def run_job(job_id: str) -> None:
     """Answer an outbox job's bell."""
@@ -23,7 +23,7 @@ def run_job(job_id: str) -> None:
 @shared_task(name="integrations.sweep_outbox")
 def sweep_outbox() -> int:
     """Ring for due jobs whose bell was lost or whose worker died; give how many."""
-    job_ids = outbox.take_unanswered()
+    job_ids = due_jobs.take_unanswered()
     for job_id in job_ids:
         doorbell.ring(outbox.RUN_JOB, job_id)
     return len(job_ids)
@@ -31,8 +31,8 @@ def sweep_outbox() -> int:
 
 @shared_task(
     name=inbox.PROCESS_EVENT,
-    soft_time_limit=outbox.TASK_SOFT_LIMIT_SECONDS,
-    time_limit=outbox.TASK_HARD_LIMIT_SECONDS,
+    soft_time_limit=leases.TASK_SOFT_LIMIT_SECONDS,
+    time_limit=leases.TASK_HARD_LIMIT_SECONDS,
 )
 def process_event(inbox_id: str) -> None:
     """Act on one stored webhook event."""

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bookings.models import Booking
 from hmnp.core import doorbell
-from integrations import outbox
+from integrations import due_jobs, leases, outbox
 from integrations.models import OutboxJob
 from integrations.outbox import Policy
 from integrations.states import Destination, JobKind, JobState, MessageKind
@@ -181,8 +181,8 @@ def test_what_a_fenced_off_worker_wrote_alongside_is_undone(booking: Booking) ->
 
 def test_the_lease_outlasts_the_task_and_a_lost_job_is_back_within_a_minute() -> None:
     sweep = settings.CELERY_BEAT_SCHEDULE["integrations.sweep-outbox"]["schedule"]
-    assert outbox.LEASE.total_seconds() > outbox.TASK_HARD_LIMIT_SECONDS
-    assert outbox.LEASE.total_seconds() + float(str(sweep)) < 60
+    assert leases.LEASE.total_seconds() > leases.TASK_HARD_LIMIT_SECONDS
+    assert leases.LEASE.total_seconds() + float(str(sweep)) < 60
 
 
 def test_a_failed_job_waits_longer_each_time_and_dies_at_the_policys_end(
@@ -228,7 +228,7 @@ def test_a_job_that_kills_every_worker_dies_too(booking: Booking) -> None:
 
 def test_delays_double_up_to_an_hour() -> None:
     assert all(
-        0.8 * nominal <= outbox.retry_delay(attempts=attempts).total_seconds() <= nominal
+        0.8 * nominal <= leases.retry_delay(attempts=attempts).total_seconds() <= nominal
         for attempts, nominal in [(1, 5), (2, 10), (5, 80), (10, 2560), (11, 3600), (90, 3600)]
     )
 
@@ -300,11 +300,11 @@ def test_an_older_sync_job_whose_worker_died_does_not_block_the_newer_one(
 
 def test_the_sweep_finds_what_the_bell_missed_once_in_a_while(booking: Booking) -> None:
     job = message(booking)
-    assert outbox.take_unanswered() == [], "its bell has only just rung"
-    assert outbox.due() == [job.pk], "but it is due"
-    OutboxJob.objects.update(rung_at=timezone.now() - outbox.RING_AGAIN * 2)
-    assert outbox.take_unanswered() == [job.pk]
-    assert outbox.take_unanswered() == [], "it was rung for just now"
+    assert due_jobs.take_unanswered() == [], "its bell has only just rung"
+    assert due_jobs.due() == [job.pk], "but it is due"
+    OutboxJob.objects.update(rung_at=timezone.now() - due_jobs.RING_AGAIN * 2)
+    assert due_jobs.take_unanswered() == [job.pk]
+    assert due_jobs.take_unanswered() == [], "it was rung for just now"
 
 
 def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
@@ -316,8 +316,8 @@ def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
     assert fail(claim(retried))
     make_due(retried)
     assert fail(claim(waiting))
-    assert set(outbox.due()) == {lost.pk, retried.pk}
-    assert set(outbox.take_unanswered()) == {lost.pk, retried.pk}
+    assert set(due_jobs.due()) == {lost.pk, retried.pk}
+    assert set(due_jobs.take_unanswered()) == {lost.pk, retried.pk}
 
 
 @committed

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from bookings.actions.expire_holds import expire_holds
-from integrations import delivery, inbox, outbox, processing
+from integrations import delivery, due_jobs, inbox, processing
 from payments.actions.sweep_payments import sweep_payments
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         for inbox_id in events:
             processing.process(inbox_id=inbox_id)
         self.stdout.write(f"events processed: {len(events)}")
-        jobs = outbox.due()
+        jobs = due_jobs.due()
         for job_id in jobs:
             delivery.attempt(job_id=job_id)
         self.stdout.write(f"jobs attempted:   {len(jobs)}")
