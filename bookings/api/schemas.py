@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from bookings.models.booking import DocumentStatus, Locale
@@ -21,6 +22,7 @@ class SlotSerializer(serializers.Serializer[Any]):
     endTime = InstantField()
 
 
+@extend_schema_serializer(many=False)
 class AvailabilitySerializer(serializers.Serializer[Any]):
     """The free times of some days."""
 
@@ -146,6 +148,7 @@ class CreatedBookingSerializer(serializers.Serializer[Any]):
     accessToken = serializers.CharField()
 
 
+@extend_schema_serializer(many=False)
 class BookingListSerializer(serializers.Serializer[Any]):
     """A page of bookings."""
 
@@ -182,6 +185,7 @@ class DocumentSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=DocumentStatus.values)
 
 
+@extend_schema_serializer(many=False)
 class DocumentListSerializer(serializers.Serializer[Any]):
     """The documents of a booking."""
 
