@@ -13,8 +13,8 @@ def manage_path(*, booking: Booking) -> str:
     return f"/manage/{booking.id}"
 
 
-def manage_url(*, booking: Booking) -> str:
-    """Give the signed address of the manage page, for a mail.
+def manage_url(*, booking: Booking, leads_to: str = "") -> str:
+    """Give the signed address of the manage page, for a mail; `leads_to` one of its own pages.
 
     The token has a purpose of its own, so a mailed link cannot be used at the API. It ends when
     the booking's `access_generation` is raised.
@@ -22,6 +22,6 @@ def manage_url(*, booking: Booking) -> str:
     token = tokens.derive(
         purpose=tokens.MANAGE, subject_id=booking.id, generation=booking.access_generation
     )
-    return (
-        f"{settings.PUBLIC_BASE_URL.rstrip('/')}{manage_path(booking=booking)}?token={token.text}"
-    )
+    base = settings.PUBLIC_BASE_URL.rstrip("/")
+    then = f"&next={leads_to}" if leads_to else ""
+    return f"{base}{manage_path(booking=booking)}?token={token.text}{then}"

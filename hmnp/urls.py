@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from bookings.pages import cancel, confirmed, details, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
+from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
 from services import pages as service_pages
 
@@ -37,6 +38,8 @@ pages = [
         pay_pages.pay_balance_return,
         name="manage-pay-return",
     ),
+    path("manage/<uuid:booking_id>/late", late.choose, name="manage-late"),
+    path("manage/<uuid:booking_id>/receipt", receipt.receipt, name="manage-receipt"),
     path("find/", find.find, name="find"),
     path("find/sent/", find.sent, name="find-sent"),
 ]

@@ -9,8 +9,8 @@ from bookings.states import BookingStatus
 from integrations.errors import NoLongerWanted
 from integrations.models import OutboxJob
 from integrations.states import JobKind, MessageKind
-from payments.models import Payment, Refund
-from payments.states import PaymentStatus, RefundState
+from payments.models import LateChoice, Payment, Refund
+from payments.states import LateChoiceState, PaymentStatus, RefundState
 
 _STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
 
@@ -38,6 +38,14 @@ def check_wanted(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: da
         case MessageKind.REFUNDED:
             sent = Refund.objects.filter(pk=job.occurrence_id, status=RefundState.SUCCEEDED)
             _refuse(not sent.exists(), "the refund did not go through after all")
+        case MessageKind.LATE_CHOICE:
+            choice = LateChoice.objects.filter(
+                pk=job.occurrence_id, state=LateChoiceState.OPEN, expires_at__gt=now
+            )
+            _refuse(not choice.exists(), "the choice is over")
+        case MessageKind.PAY_LINK:
+            is_due = booking.amount_due_cents or booking.balance_due_cents
+            _refuse(not is_due, "nothing is to be paid any more")
         case MessageKind.FIND_LINK:
             pass
 

@@ -58,7 +58,7 @@ def _previous_address(event: bookings.BookingUpdated) -> str:
     return event.previous_email or ""
 
 
-def _five_minutes(event: bookings.ManageLinkRequested) -> str:
+def _five_minutes(event: bookings.ManageLinkRequested | payments.PayLinkRequested) -> str:
     """Name the five minutes of the request, so that nobody's mailbox is flooded by asking."""
     minute = event.requested_at.minute // 5 * 5
     return f"{event.requested_at:%Y-%m-%dT%H}:{minute:02d}"
@@ -71,6 +71,10 @@ def _day(event: Any) -> str:  # noqa: ARG001 -- see `_always`
 
 def _refund(event: payments.RefundSent) -> str:
     return str(event.refund_id)
+
+
+def _choice(event: payments.LateChoiceOffered) -> str:
+    return str(event.choice_id)
 
 
 ROUTES: dict[type[Event], Route] = {
@@ -100,6 +104,10 @@ ROUTES: dict[type[Event], Route] = {
     payments.PaymentFailed: Route(mails=(Mail(MessageKind.PAYMENT_FAILED, occurrence=_day),)),
     payments.RefundSent: Route(mails=(Mail(MessageKind.REFUNDED, occurrence=_refund),)),
     payments.RefundFailed: NOWHERE,  # for staff, not for the customer
+    payments.LateChoiceOffered: Route(mails=(Mail(MessageKind.LATE_CHOICE, occurrence=_choice),)),
+    payments.PayLinkRequested: Route(mails=(Mail(MessageKind.PAY_LINK, occurrence=_five_minutes),)),
+    payments.DisputeOpened: NOWHERE,  # a case; the bank tells its customer
+    payments.DisputeClosed: NOWHERE,
     CaseOpened: NOWHERE,  # the desk's
     CaseSettled: NOWHERE,
 }

@@ -22,6 +22,8 @@ class MessageKind(StrEnum):
     CANCELLED = "cancelled"
     RESCHEDULED = "rescheduled"
     REFUNDED = "refunded"
+    LATE_CHOICE = "late_choice"
+    PAY_LINK = "pay_link"
     ADDRESS_CHANGED = "address_changed"
     FIND_LINK = "find_link"
 

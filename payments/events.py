@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from hmnp.core.events import Event
@@ -44,3 +45,34 @@ class RefundFailed(PaymentEvent):
     """`amount_cents` could not be paid back and stayed with us; a person must act."""
 
     refund_id: UUID
+
+
+@dataclass(frozen=True)
+class LateChoiceOffered(PaymentEvent):
+    """Other times are kept for money that came when its own was gone, until `expires_at`."""
+
+    choice_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class PayLinkRequested(Event):
+    """Staff want the customer to be sent the way to pay what is due."""
+
+    booking_id: UUID
+    requested_at: datetime
+
+
+@dataclass(frozen=True)
+class DisputeOpened(PaymentEvent):
+    """The customer's bank asks `amount_cents` back."""
+
+    dispute_id: UUID
+
+
+@dataclass(frozen=True)
+class DisputeClosed(PaymentEvent):
+    """The bank has decided about `amount_cents`; when not won, it has taken them back."""
+
+    dispute_id: UUID
+    is_won: bool

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
+
+from django.db import connection
 
 from bookings.locks import lock_booking, lock_claim
 from bookings.models import Booking, SlotClaim
 from hmnp.core.errors import NotFound
 from hmnp.core.transactions import RollBackAndRetry
 from payments.models import Payment, Refund
+
+# First key of the two-part advisory lock under which one process works on one row.
+_ROWS = 3
+
+
+@contextmanager
+def alone_with(row_id: UUID) -> Iterator[bool]:
+    """Keep other processes off a row while the network or several transactions are needed for it.
+
+    Without waiting: False when another one has it, and may be relied on to go on. The same
+    connection may take a row again. Nothing would go wrong without it, only twice.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_ROWS, str(row_id)])
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_ROWS, str(row_id)])
 
 
 @dataclass

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import queries, wording
+from bookings.courtesy import courtesy_holds
 from bookings.links import manage_path
 from bookings.models import Booking
 from bookings.pages import cookies
@@ -33,8 +34,11 @@ from services.catalogue import require_service
 _DONE = {
     "moved": ("Your booking has been moved", "A new confirmation is on its way to you by mail."),
     "cancelled": ("Your booking has been cancelled", "We have sent you a mail that says so."),
+    "chosen": ("You are booked", "A confirmation is on its way to you by mail."),
     "paid": ("Thank you, the payment has arrived", "You see below what has been paid."),
 }
+# Where a mailed link may lead, by the name it carries.
+_NEXT = {"pay": "manage-pay", "late": "manage-late"}
 _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 _OWES = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS, BookingStatus.COMPLETED)
 
@@ -75,7 +79,9 @@ def _enter(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         booking = queries.check_access(token=token, now=timezone.now())
     except Unauthenticated:
         return link_over(request)
-    response = HttpResponseRedirect(manage_path(booking=booking))
+    name = _NEXT.get(request.GET.get("next", ""))
+    there = reverse(name, args=[booking_id]) if name else manage_path(booking=booking)
+    response = HttpResponseRedirect(there)
     cookies.keep_manage(response, booking=booking)
     return response
 
@@ -98,11 +104,15 @@ def _actions(booking: Booking, *, now: datetime) -> list[dict[str, Any]]:
     elif booking.status in _OWES and booking.balance_due_cents:
         text = f"Pay the balance of {show(booking.balance_due_cents)}"
         add("manage-pay", text, is_primary=True)
+    if booking.status == BookingStatus.EXPIRED and courtesy_holds(booking_id=booking.pk):
+        add("manage-late", "Choose one of the times we keep for you", is_primary=True)
     if booking.status in _OPEN and booking.starts_at > now:
         add("manage-reschedule", "Move to another time")
         add("manage-cancel", "Cancel the booking")
     if booking.status in (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS):
         add("manage-calendar", "Add to my calendar")
+    if booking.amount_paid_cents:
+        add("manage-receipt", "Receipt")
     return actions
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from bookings import ics, wording
+from bookings.courtesy import courtesy_holds
 from bookings.links import manage_url
 from bookings.models import Booking
 from bookings.policy import BY_US, Policy
@@ -19,7 +20,7 @@ from hmnp.core.money import show
 from integrations.mail.client import Attachment, OutgoingMail
 from integrations.models import OutboxJob
 from integrations.states import MessageKind
-from payments.models import Refund
+from payments.models import LateChoice, Refund
 from services.pricing import LineType, Pricing
 
 _SUBJECTS = {
@@ -28,6 +29,8 @@ _SUBJECTS = {
     MessageKind.CANCELLED: "{heading} ({reference})",
     MessageKind.PAYMENT_FAILED: "Your payment did not go through ({reference})",
     MessageKind.REFUNDED: "We have sent {refund} back ({reference})",
+    MessageKind.LATE_CHOICE: "Please choose another time ({reference})",
+    MessageKind.PAY_LINK: "{pay_label} for your booking ({reference})",
     MessageKind.ADDRESS_CHANGED: "The address for your booking was changed ({reference})",
     MessageKind.FIND_LINK: "The link to your booking ({reference})",
 }
@@ -100,8 +103,31 @@ def _own_facts(kind: MessageKind, booking: Booking, job: OutboxJob) -> dict[str,
             return {"refund_cents": cents, "refund": show(cents)}
         case MessageKind.PAYMENT_FAILED:
             return _another_try(booking)
+        case MessageKind.LATE_CHOICE:
+            return _late_choice(booking, job)
+        case MessageKind.PAY_LINK:
+            due = booking.amount_due_cents or booking.balance_due_cents
+            return {
+                "pay_label": f"Pay {show(due)}",
+                "pay_url": manage_url(booking=booking, leads_to="pay"),
+            }
         case _:
             return {}
+
+
+def _late_choice(booking: Booking, job: OutboxJob) -> dict[str, Any]:
+    choice = LateChoice.objects.select_related("payment").get(pk=job.occurrence_id)
+    until = choice.expires_at
+    return {
+        "late_cents": choice.payment.amount_captured_cents,
+        "kept_times": [
+            pages.appointment(claim.starts_at, claim.ends_at, zone=booking.zone)
+            for claim in courtesy_holds(booking_id=booking.pk)
+        ],
+        "choose_until": f"{pages.clock(until, zone=booking.zone)} "
+        f"{pages.zone_name(until, zone=booking.zone)}",
+        "choose_url": manage_url(booking=booking, leads_to="late"),
+    }
 
 
 def _cancellation(booking: Booking) -> dict[str, Any]:

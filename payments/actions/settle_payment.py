@@ -26,6 +26,7 @@ from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actors import STRIPE
 from payments.backoff import next_try
 from payments.events import PaymentFailed, PaymentSettled
+from payments.late_money import open_late_case
 from payments.locks import LockedPayment, lock_payment
 from payments.models import Payment
 from payments.provider import GatewayError, Intent, IntentStatus
@@ -144,6 +145,7 @@ def _take_money(locked: LockedPayment, intent: Intent, actor: Actor, now: dateti
     )
     if outcome is PaymentOutcome.LATE:
         change(payment, now=now, late_since=now, run_at=now)
+        open_late_case(payment=payment)
     elif outcome is PaymentOutcome.UNWANTED:
         request_full_refund(payment=payment, reason_key="unwanted", now=now)
         _release_if_closing(locked, actor, now)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from hmnp.core.errors import DomainError
@@ -21,6 +20,7 @@ from payments.actions.close_claim import close_claim
 from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actions.send_refund import send_refund
 from payments.backoff import next_try
+from payments.locks import alone_with
 from payments.models import Payment
 from payments.provider import GatewayError
 from payments.states import OPEN_PAYMENTS
@@ -31,8 +31,6 @@ BATCH = 25
 # Well under a task's time limit: one row may still take as long as Stripe's time-outs.
 BUDGET_SECONDS = 20
 _LEASE = timedelta(seconds=60)
-# First key of the two-part advisory lock under which one sweeper works on one row.
-_SWEEPING = 3
 
 
 @dataclass
@@ -85,8 +83,11 @@ def sweep_payments(*, now: datetime, limit: int = BATCH) -> Swept:
 
 
 def _one(swept: Swept, row_id: UUID, work: Callable[[UUID], object], now: datetime) -> bool:
-    if not _lock(row_id):
-        return False
+    with alone_with(row_id) as is_mine:
+        return is_mine and _try(swept, row_id, work, now)
+
+
+def _try(swept: Swept, row_id: UUID, work: Callable[[UUID], object], now: datetime) -> bool:
     try:
         # Should this row kill the process, the next sweep begins with another one.
         _payments_of(row_id).filter(run_at__lte=now).update(run_at=now + _LEASE)
@@ -99,8 +100,6 @@ def _one(swept: Swept, row_id: UUID, work: Callable[[UUID], object], now: dateti
         logger.exception("sweeping failed", extra={"row_id": str(row_id)})
     else:
         return True
-    finally:
-        _unlock(row_id)
     swept.failed.append(str(row_id))
     _put_off(row_id, now)
     return False
@@ -122,16 +121,3 @@ def _put_off(row_id: UUID, now: datetime) -> None:
         Payment.objects.filter(pk=payment.pk, version=payment.version).update(
             attempts=attempts, run_at=next_try(now=now, attempts=attempts)
         )
-
-
-def _lock(row_id: UUID) -> bool:
-    """Take a row for this sweeper, without waiting; the network is talked to under it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_SWEEPING, str(row_id)])
-        row = cursor.fetchone()
-    return bool(row[0])
-
-
-def _unlock(row_id: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_SWEEPING, str(row_id)])

@@ -30,7 +30,8 @@ from hmnp.core.errors import DomainError, NotFound, ServiceUnavailable, Unauthen
 from hmnp.core.money import show
 from hmnp.core.pages import clock, page
 from payments.checkout import prepare_checkout, settle_booking
-from payments.models import Payment
+from payments.models import LateChoice, Payment
+from payments.pages.late import is_open
 from payments.provider import GatewayError
 from payments.states import PaymentStatus
 from services.catalogue import require_service
@@ -129,7 +130,7 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
     is_pending = booking.status == BookingStatus.PENDING_PAYMENT
     amount = booking.amount_due_cents if is_pending else booking.balance_due_cents
     if booking.status == BookingStatus.EXPIRED:
-        return _over(request, booking)
+        return _choose_or_over(request, booking, now=now)
     # The balance has a page of its own; here only what makes the booking is paid.
     if not amount or (door.is_step and not is_pending):
         return HttpResponseRedirect(_after(booking, door))
@@ -208,6 +209,14 @@ def _waiting(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespons
     return render(request, "payments/waiting.html", context)
 
 
+def _choose_or_over(request: HttpRequest, booking: Booking, *, now: datetime) -> HttpResponse:
+    if not is_open(LateChoice.objects.filter(booking=booking).first(), now=now):
+        return _over(request, booking)
+    there = HttpResponseRedirect(reverse("manage-late", args=[booking.pk]))
+    cookies.keep_manage(there, booking=booking)
+    return there
+
+
 def _over(request: HttpRequest, booking: Booking) -> HttpResponse:
     """Say that the time was let go, and what happens with money that is still under way."""
     texts = [
@@ -217,7 +226,7 @@ def _over(request: HttpRequest, booking: Booking) -> HttpResponse:
     if booking.net_paid_cents:
         texts.append(
             f"{show(booking.net_paid_cents)} came after that. We try to get you the same time "
-            "again; if that is not possible it goes back to your card in full."
+            "again, or offer you others; else it goes back to your card in full."
         )
     else:
         texts.append(
@@ -250,7 +259,6 @@ def _hold_box(booking: Booking, *, now: datetime) -> HoldBox | None:
 
 
 def _decline(booking: Booking) -> str:
-    """Say why the last try failed, in words a customer can act on."""
     last = Payment.objects.filter(booking=booking).order_by("-created_at").first()
     reason = _DECLINES.get(last.decline_code if last else "", "The payment did not go through.")
     return f"{reason} You can try again or use another card."

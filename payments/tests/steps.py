@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
+
+from bookings.actions.begin_closing import begin_closing
 from bookings.actions.create_booking import BookingRequest, create_booking
+from bookings.actions.finish_closing import finish_closing
 from bookings.actions.hold_slot import Held
 from bookings.holders import token_of
+from bookings.locks import lock_booking
 from bookings.models import Booking, SlotClaim
 from bookings.tests.factories import CUSTOMER, HOLDER, NOW, customer, hold, wanted
+from hmnp.core import transactions
+from hmnp.core.context import SYSTEM
+from hmnp.core.invariants import Breach, all_invariants, find_breaches
 from hmnp.core.transactions import database_now
 from payments.actions.open_payment import HoldToPay, OpenedPayment, open_payment
 from payments.actions.sweep_payments import Swept, sweep_payments
@@ -62,6 +70,18 @@ def run_out(claim_id: UUID | None) -> None:
     SlotClaim.objects.filter(pk=claim_id).update(expires_at=database_now() - timedelta(seconds=1))
 
 
+def lose_the_time(booking: Booking) -> None:
+    """Let a booking expire as if Stripe had said "canceled" of its intent."""
+
+    def work() -> None:
+        locked = lock_booking(booking_id=booking.pk)
+        assert locked.claim is not None
+        assert begin_closing(claim=locked.claim)
+        finish_closing(claim=locked.claim, booking=locked.booking, actor=SYSTEM, now=NOW)
+
+    transactions.run(work)
+
+
 def sweep(now: datetime = LATER) -> Swept:
     """Run the sweeper once, when everything is due."""
     return sweep_payments(now=now)
@@ -86,3 +106,9 @@ def claim_now(claim: SlotClaim | None) -> SlotClaim:
 def promised() -> list[tuple[str, int]]:
     """Give every refund row as its occasion and its cents."""
     return [(r.reason_key, r.amount_cents) for r in Refund.objects.order_by("reason_key", "pk")]
+
+
+def breaches() -> list[Breach]:
+    """Give what breaks any app's invariants now."""
+    with connection.cursor() as cursor:
+        return find_breaches(cursor=cursor, invariants=all_invariants())
