@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 
 from hmnp.core.money import show
 from hmnp.core.pages import length
@@ -62,14 +61,13 @@ def hours(service: ServiceDefinition) -> str:
     if len(spans) == 7 and len(set(spans.values())) == 1:
         span = spans[1]
         return "Day and night, every day" if span == _ALL_DAY else f"Every day, {span}"
-    runs = []
-    for span, group in groupby(spans.items(), key=lambda item: item[1]):
-        weekdays = [weekday for weekday, _ in group]
-        names = _WEEKDAYS[weekdays[0] - 1]
-        if len(weekdays) > 1:
-            names = f"{names} to {_WEEKDAYS[weekdays[-1] - 1]}"
-        runs.append(f"{names}, {span}")
-    return "; ".join(runs)
+    runs: list[list[int]] = []
+    for weekday, span in spans.items():
+        if runs and runs[-1][-1] == weekday - 1 and spans[weekday - 1] == span:
+            runs[-1].append(weekday)
+        else:
+            runs.append([weekday])
+    return "; ".join(f"{_names(run)}, {spans[run[0]]}" for run in runs)
 
 
 def where(service: ServiceDefinition) -> str:
@@ -200,6 +198,11 @@ def _extra(service: ServiceDefinition, rule: PriceRule) -> tuple[str, str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _names(weekdays: list[int]) -> str:
+    first, last = _WEEKDAYS[weekdays[0] - 1], _WEEKDAYS[weekdays[-1] - 1]
+    return first if first == last else f"{first} to {last}"
 
 
 def _span(window: Hours) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from secrets import token_hex
 
 import pytest
 from django.test import Client
@@ -301,3 +302,28 @@ def test_the_agreement_names_the_travel_fee(client: Client) -> None:
     pick(client, zip="77002")
 
     assert "I accept the terms, with the travel fee of $45.00" in text_of(client.get(URL))
+
+
+def test_what_is_too_long_for_a_cookie_is_not_half_kept(client: Client) -> None:
+    pick(client)
+    answer = client.post(URL, details_form(client, go="back", instructions=token_hex(4000)))
+
+    assert answer.status_code == 302
+    assert "hmnp_draft" not in answer.cookies
+
+
+def test_a_draft_somebody_changed_is_no_draft(client: Client) -> None:
+    pick(client)
+    client.post(URL, details_form(client, name="Ada Half-Typed", go="back"))
+    client.cookies["hmnp_draft"] = f"{client.cookies['hmnp_draft'].value}x"
+
+    assert values_of(client.get(URL), "name") == []
+
+
+def test_a_form_key_somebody_made_up_still_books_once(client: Client) -> None:
+    pick(client)
+    sent = details_form(client, form_key="mine")
+
+    assert client.post(URL, sent)["Location"] == "/book/pay/"
+    assert client.post(URL, sent)["Location"] == "/book/pay/"
+    assert Booking.objects.count() == 1
