@@ -9,6 +9,7 @@
   var errorBox = box.querySelector("[data-pay-error]");
   var status = box.querySelector("[data-pay-status]");
   var label = button.textContent;
+  var night = window.matchMedia("(prefers-color-scheme: dark)");
   var stripe = null;
   var elements = null;
   var isBusy = false;
@@ -51,21 +52,29 @@
     });
   }
 
+  /* The page's own colours, so that the field reads like the others. */
+  function appearance() {
+    var dark = night.matches;
+    return {
+      theme: dark ? "night" : "stripe",
+      variables: {
+        colorPrimary: dark ? "#6FC3D0" : "#0E5563",
+        colorDanger: dark ? "#F08A78" : "#A12D1F",
+        colorBackground: dark ? "#18242B" : "#FFFFFF",
+        colorText: dark ? "#E8EEF0" : "#16242E",
+        colorTextSecondary: dark ? "#A9B8BF" : "#4B5B66",
+        borderRadius: "6px",
+        fontSizeBase: "16px"
+      },
+      /* Stripe's own border is fainter than what the page promises of its fields. */
+      rules: { ".Input": { border: "1px solid " + (dark ? "#6B7C84" : "#7C8A91") } }
+    };
+  }
+
   function mount(payment) {
     stripe = window.Stripe(payment.publishableKey);
-    var dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
-    elements = stripe.elements({
-      clientSecret: payment.clientSecret,
-      appearance: {
-        theme: dark ? "night" : "stripe",
-        variables: {
-          colorPrimary: dark ? "#6FC3D0" : "#0E5563",
-          colorDanger: dark ? "#F08A78" : "#A12D1F",
-          borderRadius: "6px",
-          fontSizeBase: "16px"
-        }
-      }
-    });
+    elements = stripe.elements({ clientSecret: payment.clientSecret, appearance: appearance() });
+    night.addEventListener("change", function () { elements.update({ appearance: appearance() }); });
     var element = elements.create("payment");
     element.on("ready", function () { busy(false); say(""); });
     element.on("loaderror", function () {

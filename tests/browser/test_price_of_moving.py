@@ -64,8 +64,11 @@ def _show_price(page: Page, day: re.Pattern[str], *, time: int) -> None:
 def _pay_balance(visitor: Visitor, site: Site, booking_id: str) -> None:
     page = visitor.page
     page.get_by_role("link", name="Pay the balance of $102.50").click()
-    walk.card_field(page)
+    field = walk.card_field(page)
     visitor.look("pay-balance")
+    # At nightfall the card field changes with the page.
+    page.emulate_media(color_scheme="dark")
+    expect(field.locator("html")).to_have_attribute("data-theme", "night")
     walk.pay(page, walk.GOOD_CARD)
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     visitor.look("manage-paid")

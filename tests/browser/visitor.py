@@ -108,8 +108,11 @@ class Visitor:
     def _photograph(self, name: str) -> None:
         if os.environ.get("SCREENSHOTS") == "1":
             SCREENSHOTS.mkdir(exist_ok=True)
-            # Chromium paints no frame that was out of sight.
-            if len(self.page.frames) == 1:
+            frames = self.page.locator("iframe")
+            if frames.count():
+                # Chromium paints no frame that is out of sight.
+                frames.first.scroll_into_view_if_needed()
+            else:
                 self.page.evaluate("scrollTo(0, 0)")
             self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
 
