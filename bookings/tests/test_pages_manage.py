@@ -29,6 +29,9 @@ from bookings.tests.factories import HOLDER, STAFF, NotaryFactory, wanted
 from hmnp.core import tokens, transactions
 from services.tests.fixtures import Catalogue
 
+BALANCE, MOVE = "Pay the balance of $42.50", "Move to another time"
+CANCEL, CALENDAR = "Cancel the booking", "Add to my calendar"
+
 pytestmark = pytest.mark.django_db
 
 
@@ -88,7 +91,7 @@ def test_the_link_leads_to_the_address_without_the_token(client: Client, booking
     assert "Confirmed" in said
     assert "1 Main St, League City, TX 77573" in said
     assert "Paid $42.50" in said
-    assert "At the door: card, cash or cheque $42.50" in said
+    assert "At the door: card, cash or check $42.50" in said
     assert page["Cache-Control"] == "no-store"
 
 
@@ -390,3 +393,70 @@ def test_what_a_customer_typed_is_shown_as_text(client: Client, booking: Booking
 
     assert "<script>alert" not in source
     assert re.search(r"<img src=x", source) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "offers"),
+    [
+        (BookingStatus.PENDING_PAYMENT, "Waiting for the payment", [MOVE, CANCEL]),
+        (BookingStatus.CONFIRMED, "Confirmed", [BALANCE, MOVE, CANCEL, CALENDAR]),
+        (BookingStatus.IN_PROGRESS, "The notary is with you", [BALANCE, CALENDAR]),
+        (BookingStatus.COMPLETED, "Done", [BALANCE]),
+        (BookingStatus.NO_SHOW, "Nobody was there", []),
+        (BookingStatus.CANCELLED, "Cancelled", []),
+        (BookingStatus.EXPIRED, "Not booked: it was not paid in time", []),
+    ],
+)
+def test_the_page_says_how_it_stands_and_what_can_be_done(
+    client: Client, booking: Booking, status: BookingStatus, words: str, offers: list[str]
+) -> None:
+    Booking.objects.filter(pk=booking.pk).update(status=status.value)
+
+    source = client.get(enter(client, booking)).content.decode()
+
+    assert words in source
+    found = re.findall(
+        rf'<a class="button[^>]*href="/manage/{booking.pk}/[^>]*>([^<]+)</a>', source
+    )
+    # What was paid can always be looked up.
+    assert [text.strip() for text in found] == [*offers, "Receipt"]
+
+
+def test_an_unpaid_booking_can_be_paid_from_its_page(client: Client, catalogue: Catalogue) -> None:
+    NotaryFactory()
+    unpaid = book_through_pages(Client())
+
+    page = client.get(enter(client, unpaid))
+
+    assert "Waiting for the payment" in text_of(page)
+    assert f'href="/manage/{unpaid.pk}/pay">Pay $42.50</a>' in page.content.decode()
+
+
+def test_a_payment_past_its_time_is_being_checked(client: Client, catalogue: Catalogue) -> None:
+    NotaryFactory()
+    unpaid = book_through_pages(Client())
+    Booking.objects.filter(pk=unpaid.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+
+    assert "The payment is being checked" in text_of(client.get(enter(client, unpaid)))
+
+
+def test_money_on_its_way_back_is_told_until_it_is_back(client: Client, booking: Booking) -> None:
+    Booking.objects.filter(pk=booking.pk).update(
+        status=BookingStatus.CANCELLED.value,
+        cancel_refund_cents=4_250,
+        amount_refunded_cents=4_250,
+        refund_status="SUCCEEDED",
+    )
+    said = text_of(client.get(enter(client, booking)))
+
+    assert "$42.50 went back to your card." in said
+    assert "Paid back $42.50" in said
+    assert "At the door" not in said
+
+
+def test_the_video_session_is_joined_from_the_page(client: Client, booking: Booking) -> None:
+    Booking.objects.filter(pk=booking.pk).update(ron_join_url="https://example.com/join/1")
+
+    assert b'href="https://example.com/join/1">Join the video session' in (
+        client.get(enter(client, booking)).content
+    )
