@@ -51,7 +51,7 @@ def balance_sentence(booking: Booking) -> str:
     if booking.partner_id is not None and booking.amount_paid_cents == 0:
         return f"{show(due)} goes on the monthly statement."
     if is_mobile(booking):
-        return f"{show(due)} is due at the door: card, cash or cheque."
+        return f"{show(due)} is due at the door: card, cash or check."
     return f"{show(due)} is to be paid before the session starts."
 
 

@@ -13,7 +13,7 @@ from payments.states import CAPTURED_PAYMENTS, PaymentMethod, RefundMethod, Refu
 _PAID = {
     PaymentMethod.CARD: "Paid by card",
     PaymentMethod.CASH: "Paid in cash",
-    PaymentMethod.CHEQUE: "Paid by cheque",
+    PaymentMethod.CHEQUE: "Paid by check",
 }
 _GIVEN_BACK = {
     RefundMethod.CARD: "Sent back to the card",

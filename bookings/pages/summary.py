@@ -206,7 +206,7 @@ def move_note(booking: Booking, *, now: datetime) -> str:
 
 
 def _later_label(*, is_mobile: bool) -> str:
-    return "At the door: card, cash or cheque" if is_mobile else "To pay before the session"
+    return "At the door: card, cash or check" if is_mobile else "To pay before the session"
 
 
 def _lines(pricing: Pricing, service: ServiceDefinition) -> list[Line]:

@@ -48,7 +48,7 @@ def test_it_shows_the_price_with_the_travel_line_named(client: Client) -> None:
     assert "Travel, 33.7 miles (30–40 miles) $45.00" in said
     assert "Total $155.00" in said
     assert "Due now $77.50" in said
-    assert "At the door: card, cash or cheque $77.50" in said
+    assert "At the door: card, cash or check $77.50" in said
 
 
 def test_travel_that_is_included_is_named_too(client: Client) -> None:

@@ -144,7 +144,7 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
         "summary": summary_of_booking(booking=booking, service=service),
         "rows": rows_of_booking(booking=booking, service=service),
         "amount_cents": amount,
-        "pay_note": f"The other {show(later)} is due at the door: card, cash or cheque."
+        "pay_note": f"The other {show(later)} is due at the door: card, cash or check."
         if later
         else "",
         "button": f"Pay {show(amount)} and book" if is_pending else f"Pay {show(amount)}",
