@@ -23,6 +23,7 @@ from payments.events import RefundFailed, RefundSent
 from payments.locks import LockedPayment, lock_refund
 from payments.models import Payment, Refund
 from payments.provider import GatewayError, ProviderRefund
+from payments.refund_cases import open_refund_case, settle_refund_case
 from payments.rows import change
 from payments.states import PaymentStatus, RefundState
 
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 # While one worker talks to Stripe, others leave the row alone this long.
 _LEASE = timedelta(seconds=60)
 _KEY_LIFETIME = timedelta(hours=23)
+# It goes on being tried; about half an hour of failing is worth a look.
+_TRIES_BEFORE_A_PERSON = 8
 
 
 def send_refund(*, refund_id: UUID, now: datetime, actor: Actor = STRIPE) -> Refund:
@@ -149,6 +152,7 @@ def _succeed(locked: LockedPayment, refund: Refund, actor: Actor, now: datetime)
     refund.status = RefundState.SUCCEEDED.value
     refund.settled_at = now
     refund.last_error = ""
+    settle_refund_case(refund=refund, how="The provider has paid it back.")
     _set_refunded(locked.payment, locked.payment.amount_refunded_cents + refund.amount_cents, now)
     if locked.booking is not None:
         record_refund(
@@ -179,6 +183,7 @@ def _give_up(locked: LockedPayment, refund: Refund, actor: Actor, now: datetime)
         "refund failed for good",
         extra={"refund_id": str(refund.pk), "gateway_error": refund.last_error},
     )
+    open_refund_case(refund=refund, booking_id=locked.payment.booking_id)
     if had_succeeded:
         _set_refunded(
             locked.payment, locked.payment.amount_refunded_cents - refund.amount_cents, now
@@ -222,6 +227,8 @@ def _fail(refund_id: UUID, error: GatewayError, actor: Actor, now: datetime) -> 
     else:
         logger.warning("refund not sent", extra={"gateway_error": refund.last_error})
         refund.run_at = next_try(now=now, attempts=refund.attempts)
+        if refund.attempts >= _TRIES_BEFORE_A_PERSON:
+            open_refund_case(refund=refund, booking_id=locked.payment.booking_id)
     refund.save()
 
 
