@@ -87,7 +87,9 @@ def fee_schedule(request: HttpRequest) -> HttpResponse:
                 "extras": wording.extras(one),
                 "bands": wording.travel_bands(one),
             }
+            # Online, every line is the law's.
             for one in services
+            if one.is_mobile
         ],
     }
     return render(request, "services/fee_schedule.html", context)
