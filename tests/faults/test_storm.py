@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from tests.faults.judging import judge
-from tests.faults.site import Site
+from tests.faults.site import WEB, Site
 
 pytestmark = pytest.mark.slow
 
@@ -120,8 +120,12 @@ def no_deadlock(site: Site) -> Iterator[None]:
     """Assert that PostgreSQL has logged no deadlock of this site's meanwhile."""
     log = Path(os.environ["EMBEDDED_POSTGRES_LOG"])
     before = log.stat().st_size
+    name = site.rows("SHOW application_name")[0][0]
     yield
-    assert not deadlocks(log, since=before, name=site.rows("SHOW application_name")[0][0])
+    assert not deadlocks(log, since=before, name=name)
+    # The lines would be found: the web server's own sessions bear that name.
+    backends = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    assert site.rows(backends, name)[0][0] > WEB["workers"]
 
 
 def deadlocks(log: Path, *, since: int, name: str) -> list[str]:
