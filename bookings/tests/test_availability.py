@@ -290,6 +290,18 @@ class TestFit:
             found = self.reason(self.notary(blocks=[block]), start=TUESDAY_10)
             assert (found is Reason.BUSY) is blocked
 
+    def test_the_next_jobs_longer_drive_may_not_run_through_an_outside_appointment(self) -> None:
+        block = (houston(2027, 3, 2, 12, 30), houston(2027, 3, 2, 12, 35))
+        at_home = PlainJob(houston(2027, 3, 2, 13, 0), 60, 15, "77591")
+        busy = self.notary(jobs=[at_home], blocks=[block])
+        assert drive_minutes("77002", "77591") > 60
+        assert self.reason(busy, start=TUESDAY_10, place="77002") is Reason.TRAVEL_OUT
+        assert isinstance(self.reason(busy, start=TUESDAY_10, place="77591"), Fit)
+        # A drive that runs through one already is no worse for a job that makes it shorter.
+        downtown = PlainJob(houston(2027, 3, 2, 13, 0), 60, 15, "77002")
+        crossed = self.notary(jobs=[downtown], blocks=[block])
+        assert isinstance(self.reason(crossed, start=TUESDAY_10, place="77058"), Fit)
+
     def test_capacity_counts_a_local_days_starts(self) -> None:
         job = PlainJob(houston(2027, 3, 2, 18, 0), 60, 15, "77573")
         full = self.notary(capacity=1, jobs=[job])
