@@ -6,7 +6,8 @@ class PaymentsConfig(AppConfig):
     verbose_name = "Payments"
 
     def ready(self) -> None:
-        """React to what bookings states."""
-        from payments.handlers import subscribe_all  # noqa: PLC0415 -- models are not loaded before
+        """React to what bookings states, and post to the books what this app states."""
+        from payments import handlers, posting  # noqa: PLC0415 -- models are not loaded before
 
-        subscribe_all()
+        handlers.subscribe_all()
+        posting.subscribe_all()

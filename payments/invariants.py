@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hmnp.core.invariants import Backlog, Invariant
+from payments.ledger_invariants import LEDGER_INVARIANTS
 from payments.states import CAPTURED_PAYMENTS, OPEN_PAYMENTS
 
 _CAPTURED = {"captured": [status.value for status in CAPTURED_PAYMENTS]}
@@ -223,6 +224,7 @@ INVARIANTS = (
         """,
         params=_OPEN,
     ),
+    *LEDGER_INVARIANTS,
 )
 
 BACKLOGS = (

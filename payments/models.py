@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from hmnp.core.money import CURRENCY
+from payments import books as books  # its tables are this app's too
 from payments.states import (
     OPEN_PAYMENTS,
     DisputeState,

@@ -95,3 +95,30 @@ STANDING_BOOKINGS = (
     BookingStatus.IN_PROGRESS,
     BookingStatus.COMPLETED,
 )
+
+
+class Account(StrEnum):
+    """The chart of accounts: where money is, and whose it is. Debits are positive.
+
+    STRIPE: at Stripe, before its fees. HAND: cash and checks our staff hold. DISPUTED: withdrawn
+    by a bank that has not decided. CUSTOMER: what customers have paid us and did not get back; a
+    liability, so negative. LOSS: what a bank took beyond what we still held of a payment.
+    """
+
+    STRIPE = "STRIPE"
+    HAND = "HAND"
+    DISPUTED = "DISPUTED"
+    CUSTOMER = "CUSTOMER"
+    LOSS = "LOSS"
+
+
+class MismatchKind(StrEnum):
+    """How Stripe's records and ours can differ."""
+
+    MISSING_HERE = "MISSING_HERE"
+    MISSING_THERE = "MISSING_THERE"
+    AMOUNT_DIFFERS = "AMOUNT_DIFFERS"
+    STATUS_DIFFERS = "STATUS_DIFFERS"
+    REFUND_UNKNOWN = "REFUND_UNKNOWN"
+    UNKNOWN_CHARGE = "UNKNOWN_CHARGE"
+    UNDELIVERED = "UNDELIVERED"

@@ -27,6 +27,8 @@ JOB = (
     "AND message_kind = 'confirmation')"
 )
 EVENT = "(SELECT id FROM integrations_inboxevent ORDER BY id LIMIT 1)"
+# The database itself refuses this while its rules are on.
+BOOKS_OPEN = "ALTER TABLE payments_ledgerentry DISABLE TRIGGER USER;"
 PAST, FUTURE = "2001-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 
 
@@ -58,6 +60,14 @@ def payment(claim: str, **changes: Any) -> str:
     return f"{inserted} UPDATE payments_payment SET claim_id = {claim} " + (
         f"WHERE idempotency_key = '{changes.get('idempotency_key', 'pi-one-more')}';"
     )
+
+
+def wrong_in_the_books(payment_id: str) -> str:
+    """Give SQL that puts one more cent on both sides of a payment's movement."""
+    return f"""
+        {BOOKS_OPEN} UPDATE payments_ledgerentry
+        SET amount_cents = amount_cents + sign(amount_cents)
+        WHERE payment_id = {payment_id} AND movement LIKE 'payment:%:settled'"""
 
 
 # By what is to be reported; a moved booking no longer fits its claim either.
@@ -106,8 +116,8 @@ CORRUPTIONS: dict[str, str] = {
             minimum_cents, is_active, times_used, created_at)
         VALUES ('USED', '', 'FIXED', 0, 100, 0, true, 1, now())""",
     "closing-claims-await-an-intent": lonely_claim("CLOSING", expires_at=PAST, max_expires_at=PAST),
-    "charges-have-a-home": payment(FREED, booking_id=None),
-    "ended-bookings-keep-only-their-fee": f"""
+    "charges-have-a-home, books-tell-each-payment": payment(FREED, booking_id=None),
+    "ended-bookings-keep-only-their-fee, books-tell-each-payment, books-tell-each-booking": f"""
         UPDATE payments_payment SET amount_refunded_cents = 0, status = 'SUCCEEDED'
         WHERE booking_id = {CANCELLED};
         DELETE FROM payments_refund WHERE payment_id IN (
@@ -131,10 +141,10 @@ CORRUPTIONS: dict[str, str] = {
     "cancellations-refund-once": f"""
         UPDATE bookings_booking SET cancel_refund_cents = cancel_refund_cents + 1
         WHERE id = {CANCELLED}""",
-    "bookings-count-their-money": f"""
+    "bookings-count-their-money, books-tell-each-booking": f"""
         UPDATE bookings_booking SET amount_paid_cents = amount_paid_cents + 1
         WHERE id = {STANDING}""",
-    "payments-count-their-refunds": f"""
+    "payments-count-their-refunds, books-tell-each-payment": f"""
         UPDATE payments_payment SET amount_refunded_cents = 1 WHERE id = {PAYMENT}""",
     "one-open-payment-each": "DROP INDEX payment_one_open_per_claim;"
     + "".join(
@@ -149,7 +159,7 @@ CORRUPTIONS: dict[str, str] = {
         )
         for key in ("pi-one", "pi-two")
     ),
-    "nothing-is-paid-twice": payment(CLAIM)
+    "nothing-is-paid-twice, books-tell-each-payment, books-tell-each-booking": payment(CLAIM)
     + "UPDATE bookings_booking SET amount_paid_cents = 2 * amount_paid_cents "
     f"WHERE id = {STANDING}",
     "no-intent-is-forgotten": """
@@ -159,6 +169,16 @@ CORRUPTIONS: dict[str, str] = {
     "payments-are-looked-after": f"""
         UPDATE payments_payment SET late_since = '{PAST}', run_at = '{PAST}'
         WHERE id = {PAYMENT}""",
+    "movements-balance": f"""
+        {BOOKS_OPEN} UPDATE payments_ledgerentry SET amount_cents = amount_cents + 1
+        WHERE id = (SELECT id FROM payments_ledgerentry WHERE account = 'STRIPE' LIMIT 1)""",
+    "books-tell-each-payment, books-tell-each-booking": wrong_in_the_books(PAYMENT),
+    "books-tell-each-payment": wrong_in_the_books(
+        f"(SELECT payment_id FROM payments_refund WHERE id = {UNCLAIMED})"
+    ),
+    "disputed-money-is-disputed": f"""
+        {BOOKS_OPEN} UPDATE payments_ledgerentry SET account = 'DISPUTED'
+        WHERE payment_id = {PAYMENT} AND account = 'STRIPE'""",
     "facts-have-their-mail": f"DELETE FROM integrations_outboxjob WHERE id = {JOB}",
     "jobs-are-written-once": "DROP INDEX outbox_message_once;"
     + copy("integrations_outboxjob", JOB),
