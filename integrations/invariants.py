@@ -27,7 +27,7 @@ INVARIANTS = (
             JOIN payments_payment p ON p.id = r.payment_id AND p.booking_id IS NOT NULL
             LEFT JOIN integrations_outboxjob j
               ON j.message_kind = 'refunded' AND j.occurrence_id = r.id::text
-            WHERE r.status = 'SUCCEEDED'
+            WHERE r.status = 'SUCCEEDED' AND r.method <> 'DISPUTE'
             GROUP BY r.id HAVING count(j.id) <> 1
         """,
     ),

@@ -50,8 +50,6 @@ def act(event: InboxEvent) -> InboxState:
         case HintOutcome.UNKNOWN:
             # It may have overtaken our own answer; else it is not ours.
             raise NotYetKnown(f"no {hint.object_type} of ours has this id yet")
-        case HintOutcome.UNHANDLED:
-            return InboxState.UNHANDLED
         case HintOutcome.IGNORED:
             return InboxState.IGNORED
         case HintOutcome.DONE:

@@ -139,7 +139,11 @@ def on_refund_owed(event: RefundOwed) -> None:
     The booking counts only what has gone back; what is promised already is part of what it owes.
     """
     now = Booking.objects.values_list("updated_at", flat=True).get(pk=event.booking_id)
-    payments = lock_payments_of_booking(booking_id=event.booking_id)
+    payments = [
+        payment
+        for payment in lock_payments_of_booking(booking_id=event.booking_id)
+        if not payment.is_duplicate
+    ]
     promised = Refund.objects.filter(
         payment__in=payments, status__in=[RefundState.REQUESTED, RefundState.PENDING]
     ).aggregate(cents=Sum("amount_cents", default=0))["cents"]

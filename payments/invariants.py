@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hmnp.core.invariants import Backlog, Invariant
+from payments.invariants_by_hand import CHOICE_INVARIANTS
 from payments.ledger_invariants import LEDGER_INVARIANTS
 from payments.states import CAPTURED_PAYMENTS, OPEN_PAYMENTS
 
 _CAPTURED = {"captured": [status.value for status in CAPTURED_PAYMENTS]}
 _OPEN = {"open": [status.value for status in OPEN_PAYMENTS]}
 
-INVARIANTS = (
+_CARD_INVARIANTS = (
     Invariant(
         code="I3",
         name="closing-claims-await-an-intent",
@@ -130,7 +131,8 @@ INVARIANTS = (
             FROM bookings_booking b
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(p.amount_captured_cents), 0) AS cents
-                FROM payments_payment p WHERE p.booking_id = b.id) AS paid
+                FROM payments_payment p
+                WHERE p.booking_id = b.id AND NOT p.is_duplicate) AS paid
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum((e.metadata ->> 'amountCents')::bigint), 0) AS cents
                 FROM bookings_timelineevent e
@@ -139,7 +141,8 @@ INVARIANTS = (
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(r.amount_cents), 0) AS cents
                 FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
-                WHERE p.booking_id = b.id AND r.status = 'SUCCEEDED') AS back
+                WHERE p.booking_id = b.id AND NOT p.is_duplicate
+                  AND r.status = 'SUCCEEDED') AS back
             WHERE b.amount_paid_cents <> paid.cents + cash.cents
                OR b.amount_refunded_cents <> back.cents
         """,
@@ -217,15 +220,18 @@ INVARIANTS = (
               AND (late_since IS NOT NULL
                    OR (status = ANY(%(open)s) AND intent_requested_at IS NOT NULL))
             UNION ALL
-            SELECT id, 'refund ' || status || ', due since ' || run_at
-            FROM payments_refund
-            WHERE status IN ('REQUESTED', 'PENDING')
-              AND run_at < clock_timestamp() - interval '15 min'
+            SELECT r.id, 'refund ' || r.status || ', due since ' || r.run_at
+            FROM payments_refund r
+            WHERE r.status IN ('REQUESTED', 'PENDING') AND r.method = 'CARD'
+              AND r.run_at < clock_timestamp() - interval '15 min'
+              AND NOT EXISTS (SELECT 1 FROM payments_dispute d
+                              WHERE d.payment_id = r.payment_id AND d.state = 'OPEN')
         """,
         params=_OPEN,
     ),
-    *LEDGER_INVARIANTS,
 )
+
+INVARIANTS = (*_CARD_INVARIANTS, *CHOICE_INVARIANTS, *LEDGER_INVARIANTS)
 
 BACKLOGS = (
     Backlog(
@@ -247,8 +253,12 @@ BACKLOGS = (
     Backlog(
         name="refunds to send",
         sql="""
-            SELECT count(*) FROM payments_refund
-            WHERE status = 'REQUESTED' OR (status = 'PENDING' AND run_at <= clock_timestamp())
+            SELECT count(*) FROM payments_refund r
+            WHERE r.method = 'CARD'
+              AND (r.status = 'PENDING' AND r.run_at <= clock_timestamp()
+                   OR r.status = 'REQUESTED' AND NOT EXISTS (
+                       SELECT 1 FROM payments_dispute d
+                       WHERE d.payment_id = r.payment_id AND d.state = 'OPEN'))
         """,
     ),
 )

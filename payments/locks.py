@@ -61,6 +61,11 @@ class LockedClaim:
     payments: list[Payment]
 
 
+def booking_counting(locked: LockedPayment) -> Booking | None:
+    """Give the booking whose sums count a payment; a duplicate's are its own affair."""
+    return None if locked.payment.is_duplicate else locked.booking
+
+
 def lock_payment(*, payment_id: UUID) -> LockedPayment:
     """Lock what a payment pays for, then the payment.
 

@@ -49,6 +49,28 @@ class ProviderRefund:
 
 
 @dataclass(frozen=True)
+class ProviderDispute:
+    """A dispute as Stripe has it now; cents. `status` is Stripe's own word."""
+
+    id: str
+    intent_id: str
+    status: str
+    reason: str
+    amount_cents: int
+    opened_at: datetime
+
+    @property
+    def is_won(self) -> bool:
+        """The money is ours again; `warning_closed`: it never became a dispute."""
+        return self.status in ("won", "warning_closed", "prevented")
+
+    @property
+    def is_lost(self) -> bool:
+        """The bank keeps the money."""
+        return self.status == "lost"
+
+
+@dataclass(frozen=True)
 class StripeEvent:
     """A hint that something happened; what is true is fetched by its id."""
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bookings.models import SlotClaim
 from bookings.states import ClaimState
-from payments.models import Payment, Refund
-from payments.states import OPEN_PAYMENTS, RefundState
+from payments.models import Dispute, Payment, Refund
+from payments.states import OPEN_PAYMENTS, DisputeState, RefundMethod, RefundState
 
 _OPEN = [status.value for status in OPEN_PAYMENTS]
 
@@ -58,9 +58,29 @@ def late_payments(*, now: datetime, limit: int) -> list[UUID]:
 def refunds_to_send(*, now: datetime, limit: int) -> list[UUID]:
     """List refunds to send, or to ask about."""
     return list(
-        Refund.objects.filter(
-            status__in=[RefundState.REQUESTED.value, RefundState.PENDING.value], run_at__lte=now
-        )
+        sendable_refunds()
+        .filter(run_at__lte=now)
+        .order_by("run_at")
+        .values_list("pk", flat=True)[:limit]
+    )
+
+
+def sendable_refunds() -> QuerySet[Refund]:
+    """Give the refunds that are a worker's to send: to a card, and no dispute is open about it.
+
+    What Stripe has begun already is still asked about.
+    """
+    is_disputed = Dispute.objects.filter(payment=OuterRef("payment"), state=DisputeState.OPEN.value)
+    return Refund.objects.filter(method=RefundMethod.CARD.value).filter(
+        Q(status=RefundState.PENDING.value)
+        | Q(Q(status=RefundState.REQUESTED.value) & ~Exists(is_disputed))
+    )
+
+
+def disputes_to_read(*, now: datetime, limit: int) -> list[UUID]:
+    """List open disputes that Stripe should be asked about again."""
+    return list(
+        Dispute.objects.filter(state=DisputeState.OPEN.value, run_at__lte=now)
         .order_by("run_at")
         .values_list("pk", flat=True)[:limit]
     )

@@ -28,7 +28,7 @@ def open_by_hand_case(*, refund: Refund, booking_id: UUID | None) -> None:
         kind=CaseKind.REFUND_NOT_COVERED,
         key=_key(refund),
         subject=_key(refund),
-        summary="Cash or a cheque is owed back; no card can take it.",
+        summary="Cash or a check is owed back; no card can take it.",
         repair="refund_by_hand",
         booking_id=booking_id,
         amount_cents=refund.amount_cents,

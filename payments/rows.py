@@ -9,7 +9,7 @@ from typing import Any
 from bookings.models import Booking, SlotClaim
 from hmnp.core.transactions import RollBackAndRetry
 from payments.models import Payment
-from payments.states import PaymentKind
+from payments.states import PaymentKind, PaymentStatus
 
 
 def add_payment(
@@ -54,3 +54,14 @@ def change(payment: Payment, *, now: datetime, **fields: Any) -> None:
 def kind_of_due(*, due_cents: int, price_cents: int) -> PaymentKind:
     """Tell whether what is due now is all of the price or a part of it."""
     return PaymentKind.FULL if due_cents >= price_cents else PaymentKind.DEPOSIT
+
+
+def set_refunded(payment: Payment, refunded_cents: int, now: datetime) -> None:
+    """Note what of a locked payment has really gone back, and what that makes of it."""
+    if refunded_cents <= 0:
+        status = PaymentStatus.SUCCEEDED
+    elif refunded_cents < payment.amount_captured_cents:
+        status = PaymentStatus.PARTIALLY_REFUNDED
+    else:
+        status = PaymentStatus.REFUNDED
+    change(payment, now=now, status=status.value, amount_refunded_cents=refunded_cents)

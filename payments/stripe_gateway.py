@@ -9,9 +9,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 import stripe
@@ -22,11 +22,12 @@ from payments.provider import (
     CardDeclined,
     GatewayError,
     Intent,
-    IntentStatus,
     NotConfigured,
+    ProviderDispute,
     ProviderRefund,
     StripeEvent,
 )
+from payments.stripe_objects import as_dispute, as_event, as_intent, as_refund
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ def create_intent(
     *, amount_cents: int, currency: str, idempotency_key: str, metadata: Mapping[str, str]
 ) -> Intent:
     """Open an intent, or give again the one this key has opened. Raises `GatewayError`."""
-    return _intent(
+    return as_intent(
         _call(
             lambda client: client.v1.payment_intents.create(
                 {
@@ -61,7 +62,7 @@ def create_intent(
 
 def retrieve_intent(*, intent_id: str) -> Intent:
     """Fetch an intent. Raises `GatewayError`."""
-    return _intent(_call(lambda client: client.v1.payment_intents.retrieve(intent_id)))
+    return as_intent(_call(lambda client: client.v1.payment_intents.retrieve(intent_id)))
 
 
 def find_intent(*, payment_id: UUID, since: datetime) -> Intent | None:
@@ -79,7 +80,7 @@ def find_intent(*, payment_id: UUID, since: datetime) -> Intent | None:
         return None
 
     found = _call(look)
-    return None if found is None else _intent(found)
+    return None if found is None else as_intent(found)
 
 
 def cancel_intent(*, intent_id: str) -> Intent:
@@ -89,7 +90,7 @@ def cancel_intent(*, intent_id: str) -> Intent:
     Raises `GatewayError`.
     """
     try:
-        return _intent(
+        return as_intent(
             _call(
                 lambda client: client.v1.payment_intents.cancel(
                     intent_id, {"cancellation_reason": "abandoned"}
@@ -111,7 +112,7 @@ def create_refund(
     *, intent_id: str, amount_cents: int, idempotency_key: str, metadata: Mapping[str, str]
 ) -> ProviderRefund:
     """Pay back, or give again the refund this key has made. Raises `GatewayError`."""
-    return _refund(
+    return as_refund(
         _call(
             lambda client: client.v1.refunds.create(
                 {
@@ -128,7 +129,7 @@ def create_refund(
 
 def retrieve_refund(*, provider_refund_id: str) -> ProviderRefund:
     """Fetch a refund. Raises `GatewayError`."""
-    return _refund(_call(lambda client: client.v1.refunds.retrieve(provider_refund_id)))
+    return as_refund(_call(lambda client: client.v1.refunds.retrieve(provider_refund_id)))
 
 
 def find_refund(*, intent_id: str, refund_id: UUID) -> ProviderRefund | None:
@@ -142,7 +143,22 @@ def find_refund(*, intent_id: str, refund_id: UUID) -> ProviderRefund | None:
         return None
 
     found = _call(look)
-    return None if found is None else _refund(found)
+    return None if found is None else as_refund(found)
+
+
+def retrieve_dispute(*, provider_dispute_id: str) -> ProviderDispute:
+    """Fetch a dispute. Raises `GatewayError`."""
+    return as_dispute(_call(lambda client: client.v1.disputes.retrieve(provider_dispute_id)))
+
+
+def disputes_of_intent(*, intent_id: str) -> list[ProviderDispute]:
+    """List the disputes of what an intent has charged. Raises `GatewayError`."""
+
+    def look(client: stripe.StripeClient) -> list[ProviderDispute]:
+        page = client.v1.disputes.list({"payment_intent": intent_id, "limit": 100})
+        return [as_dispute(found) for found in page.auto_paging_iter()]
+
+    return _call(look)
 
 
 def list_undelivered_events(*, since: datetime) -> list[StripeEvent]:
@@ -152,7 +168,7 @@ def list_undelivered_events(*, since: datetime) -> list[StripeEvent]:
         page = client.v1.events.list(
             {"delivery_success": False, "created": {"gte": int(since.timestamp())}, "limit": 100}
         )
-        return [_event(found.to_dict()) for found in page.auto_paging_iter()]
+        return [as_event(found.to_dict()) for found in page.auto_paging_iter()]
 
     return _call(look)
 
@@ -170,7 +186,7 @@ def verify_webhook(*, body: bytes, header: str | None) -> StripeEvent:
         raise InvalidSignature
     try:
         document = json.loads(body)
-        event = _event(document)
+        event = as_event(document)
         is_live = bool(document["livemode"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidSignature from None
@@ -181,7 +197,7 @@ def verify_webhook(*, body: bytes, header: str | None) -> StripeEvent:
 
 def read_event(*, body: bytes) -> StripeEvent:
     """Read the event in a body that was verified when it was stored."""
-    return _event(json.loads(body))
+    return as_event(json.loads(body))
 
 
 def _is_signed(body: bytes, header: str, secret: str) -> bool:
@@ -255,51 +271,3 @@ def _translate(error: stripe.StripeError) -> GatewayError:
     if isinstance(error, stripe.InvalidRequestError) and status in (400, 404):
         return GatewayError(message, code=code, permanent=True, is_key_spent=is_replayed)
     return GatewayError(message, code=code, is_key_spent=is_replayed)
-
-
-def _intent(found: Any) -> Intent:
-    facts = cast(dict[str, Any], found.to_dict())
-    error = facts.get("last_payment_error") or {}
-    declined = facts["status"] == IntentStatus.REQUIRES_PAYMENT_METHOD and bool(error)
-    # A failed 3-D Secure makes no charge; its payment method is as good a name.
-    attempt = error.get("charge") or (error.get("payment_method") or {}).get("id")
-    return Intent(
-        id=facts["id"],
-        status=IntentStatus(facts["status"]),
-        amount_cents=facts["amount"],
-        amount_received_cents=facts.get("amount_received") or 0,
-        currency=str(facts["currency"]).upper(),
-        client_secret=facts.get("client_secret") or "",
-        decline_code=str(error.get("decline_code") or error.get("code") or "declined")
-        if declined
-        else "",
-        attempt_id=str(attempt or facts.get("latest_charge") or "") if declined else "",
-        metadata=dict(facts.get("metadata") or {}),
-    )
-
-
-def _refund(found: Any) -> ProviderRefund:
-    facts = cast(dict[str, Any], found.to_dict())
-    return ProviderRefund(
-        id=facts["id"],
-        intent_id=str(facts.get("payment_intent") or ""),
-        status=str(facts["status"]),
-        amount_cents=facts["amount"],
-        failure_reason=str(facts.get("failure_reason") or ""),
-        metadata=dict(facts.get("metadata") or {}),
-    )
-
-
-def _event(document: Mapping[str, Any]) -> StripeEvent:
-    thing = document["data"]["object"]
-    kind = str(thing["object"])
-    intent = thing["id"] if kind == "payment_intent" else thing.get("payment_intent")
-    return StripeEvent(
-        id=str(document["id"]),
-        type=str(document["type"]),
-        created_at=datetime.fromtimestamp(document["created"], tz=UTC),
-        object_type=kind,
-        object_id=str(thing.get("id") or ""),
-        intent_id=intent if isinstance(intent, str) else "",
-        metadata={str(k): str(v) for k, v in (thing.get("metadata") or {}).items()},
-    )

@@ -21,6 +21,8 @@ from integrations.mail.client import Attachment, OutgoingMail
 from integrations.models import OutboxJob
 from integrations.states import MessageKind
 from payments.models import LateChoice, Refund
+from payments.receipts import money_lines
+from payments.states import RefundMethod
 from services.pricing import LineType, Pricing
 
 _SUBJECTS = {
@@ -85,6 +87,7 @@ def _facts(kind: MessageKind, booking: Booking) -> dict[str, Any]:
         "next_steps": wording.next_steps(booking),
         "have_ready": wording.what_to_have_ready(booking),
         "balance_sentence": wording.balance_sentence(booking),
+        "money_lines": money_lines(booking=booking),
         "statutory_lines": [line for line in lines if line.type is LineType.STATUTORY],
         "other_lines": [line for line in lines if line.type is not LineType.STATUTORY],
     }
@@ -99,8 +102,12 @@ def _own_facts(kind: MessageKind, booking: Booking, job: OutboxJob) -> dict[str,
         case MessageKind.CANCELLED:
             return _cancellation(booking)
         case MessageKind.REFUNDED:
-            cents = Refund.objects.values_list("amount_cents", flat=True).get(pk=job.occurrence_id)
-            return {"refund_cents": cents, "refund": show(cents)}
+            refund = Refund.objects.get(pk=job.occurrence_id)
+            return {
+                "refund_cents": refund.amount_cents,
+                "refund": show(refund.amount_cents),
+                "is_by_hand": refund.method == RefundMethod.BY_HAND,
+            }
         case MessageKind.PAYMENT_FAILED:
             return _another_try(booking)
         case MessageKind.LATE_CHOICE:

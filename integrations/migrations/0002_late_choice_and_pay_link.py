@@ -4,15 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0001_initial'),
+        ("integrations", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='outboxjob',
-            name='message_kind',
-            field=models.CharField(blank=True, choices=[('confirmation', 'confirmation'), ('payment_failed', 'payment_failed'), ('cancelled', 'cancelled'), ('rescheduled', 'rescheduled'), ('refunded', 'refunded'), ('late_choice', 'late_choice'), ('pay_link', 'pay_link'), ('address_changed', 'address_changed'), ('find_link', 'find_link')], max_length=20),
+            model_name="outboxjob",
+            name="message_kind",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("confirmation", "confirmation"),
+                    ("payment_failed", "payment_failed"),
+                    ("cancelled", "cancelled"),
+                    ("rescheduled", "rescheduled"),
+                    ("refunded", "refunded"),
+                    ("late_choice", "late_choice"),
+                    ("pay_link", "pay_link"),
+                    ("address_changed", "address_changed"),
+                    ("find_link", "find_link"),
+                ],
+                max_length=20,
+            ),
         ),
     ]

@@ -194,7 +194,7 @@ def test_a_refund_made_elsewhere_is_parked() -> None:
     [
         ("customer.created", {"id": "cus_1", "object": "customer"}, InboxState.IGNORED),
         ("charge.succeeded", {"id": "ch_1", "object": "charge"}, InboxState.IGNORED),
-        ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}, InboxState.UNHANDLED),
+        ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}, InboxState.PARKED),
     ],
 )
 def test_other_kinds_end_where_they_can_be_found(

@@ -17,21 +17,25 @@ from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound
 from hmnp.core.events import emit
 from payments import stripe_gateway as gateway
+from payments.actions.record_dispute import find_disputes
 from payments.actors import STRIPE
 from payments.backoff import next_try
 from payments.events import RefundFailed, RefundSent
-from payments.locks import LockedPayment, lock_refund
+from payments.locks import LockedPayment, booking_counting, lock_refund
 from payments.models import Payment, Refund
 from payments.provider import GatewayError, ProviderRefund
+from payments.queries import sendable_refunds
 from payments.refund_cases import open_refund_case, settle_refund_case
-from payments.rows import change
-from payments.states import PaymentStatus, RefundState
+from payments.rows import set_refunded
+from payments.states import RefundState
 
 logger = logging.getLogger(__name__)
 
 # While one worker talks to Stripe, others leave the row alone this long.
 _LEASE = timedelta(seconds=60)
 _KEY_LIFETIME = timedelta(hours=23)
+# Stripe's word for what must wait until the bank has decided.
+_DISPUTED = "charge_disputed"
 # It goes on being tried; about half an hour of failing is worth a look.
 _TRIES_BEFORE_A_PERSON = 8
 
@@ -56,6 +60,8 @@ def send_refund(*, refund_id: UUID, now: datetime, actor: Actor = STRIPE) -> Ref
     except GatewayError as caught:
         failure = caught
         transactions.run(lambda: _fail(refund_id, failure, actor, now))
+        if failure.code == _DISPUTED:
+            find_disputes(payment_id=payment.pk, now=now)
         return _read(refund_id)
     crashpoint("refund.sent")
     transactions.run(lambda: _record(refund_id, found, actor, now))
@@ -72,11 +78,11 @@ def _read(refund_id: UUID) -> Refund:
 
 def _take(refund_id: UUID, now: datetime) -> Refund | None:
     """Take a due row for this worker; None when it is not due or another one has it."""
-    taken = Refund.objects.filter(
-        pk=refund_id,
-        status__in=[RefundState.REQUESTED.value, RefundState.PENDING.value],
-        run_at__lte=now,
-    ).update(run_at=now + _LEASE, updated_at=now)
+    taken = (
+        sendable_refunds()
+        .filter(pk=refund_id, run_at__lte=now)
+        .update(run_at=now + _LEASE, updated_at=now)
+    )
     if not taken:
         return None
     Refund.objects.filter(pk=refund_id, sent_at__isnull=True).update(sent_at=now)
@@ -153,10 +159,11 @@ def _succeed(locked: LockedPayment, refund: Refund, actor: Actor, now: datetime)
     refund.settled_at = now
     refund.last_error = ""
     settle_refund_case(refund=refund, how="The provider has paid it back.")
-    _set_refunded(locked.payment, locked.payment.amount_refunded_cents + refund.amount_cents, now)
-    if locked.booking is not None:
+    set_refunded(locked.payment, locked.payment.amount_refunded_cents + refund.amount_cents, now)
+    booking = booking_counting(locked)
+    if booking is not None:
         record_refund(
-            booking=locked.booking,
+            booking=booking,
             refund_id=refund.pk,
             amount_cents=refund.amount_cents,
             actor=actor,
@@ -185,20 +192,21 @@ def _give_up(locked: LockedPayment, refund: Refund, actor: Actor, now: datetime)
     )
     open_refund_case(refund=refund, booking_id=locked.payment.booking_id)
     if had_succeeded:
-        _set_refunded(
+        set_refunded(
             locked.payment, locked.payment.amount_refunded_cents - refund.amount_cents, now
         )
-    if locked.booking is not None and had_succeeded:
+    booking = booking_counting(locked)
+    if booking is not None and had_succeeded:
         reverse_refund(
-            booking=locked.booking,
+            booking=booking,
             refund_id=refund.pk,
             amount_cents=refund.amount_cents,
             actor=actor,
             now=now,
         )
-    elif locked.booking is not None:
+    elif booking is not None:
         record_refund_failure(
-            booking=locked.booking,
+            booking=booking,
             refund_id=refund.pk,
             reason=refund.last_error,
             actor=actor,
@@ -222,7 +230,7 @@ def _fail(refund_id: UUID, error: GatewayError, actor: Actor, now: datetime) -> 
     refund.last_error = str(error)[:200]
     refund.updated_at = now
     refund.attempts += 1
-    if error.permanent:
+    if error.permanent and error.code != _DISPUTED:
         _give_up(locked, refund, actor, now)
     else:
         logger.warning("refund not sent", extra={"gateway_error": refund.last_error})
@@ -230,13 +238,3 @@ def _fail(refund_id: UUID, error: GatewayError, actor: Actor, now: datetime) -> 
         if refund.attempts >= _TRIES_BEFORE_A_PERSON:
             open_refund_case(refund=refund, booking_id=locked.payment.booking_id)
     refund.save()
-
-
-def _set_refunded(payment: Payment, refunded_cents: int, now: datetime) -> None:
-    if refunded_cents <= 0:
-        status = PaymentStatus.SUCCEEDED
-    elif refunded_cents < payment.amount_captured_cents:
-        status = PaymentStatus.PARTIALLY_REFUNDED
-    else:
-        status = PaymentStatus.REFUNDED
-    change(payment, now=now, status=status.value, amount_refunded_cents=refunded_cents)

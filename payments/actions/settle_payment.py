@@ -25,10 +25,12 @@ from payments.actions.request_refund import request_full_refund
 from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actors import STRIPE
 from payments.backoff import next_try
+from payments.duplicates import is_paid_otherwise
 from payments.events import PaymentFailed, PaymentSettled
 from payments.late_money import open_late_case
 from payments.locks import LockedPayment, lock_payment
 from payments.models import Payment
+from payments.processing_cases import open_processing_case, settle_processing_case
 from payments.provider import GatewayError, Intent, IntentStatus
 from payments.rows import change
 from payments.states import PaymentKind, PaymentStatus
@@ -84,6 +86,8 @@ def _apply(payment_id: UUID, intent: Intent, seen: int, actor: Actor, now: datet
     if payment.version != seen:
         return False
     _check_is_ours(payment, intent)
+    if intent.status != IntentStatus.PROCESSING and payment.status == PaymentStatus.PROCESSING:
+        settle_processing_case(payment=payment, how=f"Stripe says {intent.status}.")
     match intent.status:
         case IntentStatus.SUCCEEDED:
             _take_money(locked, intent, actor, now)
@@ -133,6 +137,11 @@ def _take_money(locked: LockedPayment, intent: Intent, actor: Actor, now: dateti
     )
     if locked.booking is None:
         _keep_for_hold(locked, actor, now)
+        return
+    if is_paid_otherwise(payment=payment, booking=locked.booking):
+        # The booking never counts it, so that giving it back cannot touch the booking.
+        change(payment, now=now, is_duplicate=True)
+        request_full_refund(payment=payment, reason_key="duplicate", now=now)
         return
     outcome = record_payment(
         booking=locked.booking,
@@ -193,7 +202,7 @@ def _wait_for_bank(locked: LockedPayment, now: datetime) -> None:
         prolong_payment(claim=claim, booking=locked.booking, now=now)
         if claim.expires_at is not None and claim.expires_at <= transactions.database_now():
             # Stripe neither takes it nor lets us cancel: the time stays taken until a person looks.
-            logger.error("still processing past its cap", extra={"payment_id": str(payment.pk)})
+            open_processing_case(payment=payment)
 
 
 def _note_attempt(locked: LockedPayment, intent: Intent, actor: Actor, now: datetime) -> None:

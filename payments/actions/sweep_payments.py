@@ -17,11 +17,12 @@ from hmnp.core.transactions import database_now
 from payments import queries
 from payments.actions.attend_payment import attend_payment
 from payments.actions.close_claim import close_claim
+from payments.actions.record_dispute import read_dispute
 from payments.actions.resolve_late_payment import resolve_late_payment
 from payments.actions.send_refund import send_refund
 from payments.backoff import next_try
 from payments.locks import alone_with
-from payments.models import Payment
+from payments.models import Dispute, Payment
 from payments.provider import GatewayError
 from payments.states import OPEN_PAYMENTS
 
@@ -72,6 +73,11 @@ def sweep_payments(*, now: datetime, limit: int = BATCH) -> Swept:
             lambda: queries.refunds_to_send(now=now, limit=limit),
             lambda row: send_refund(refund_id=row, now=now),
         ),
+        (
+            "disputes",
+            lambda: queries.disputes_to_read(now=now, limit=limit),
+            lambda row: read_dispute(provider_dispute_id=_at_stripe(row), now=now),
+        ),
     ]
     for name, find, work in rounds:
         for row_id in find():
@@ -80,6 +86,10 @@ def sweep_payments(*, now: datetime, limit: int = BATCH) -> Swept:
             if _one(swept, row_id, work, now):
                 swept.done[name] += 1
     return swept
+
+
+def _at_stripe(row_id: UUID) -> str:
+    return str(Dispute.objects.values_list("provider_dispute_id", flat=True).get(pk=row_id))
 
 
 def _one(swept: Swept, row_id: UUID, work: Callable[[UUID], object], now: datetime) -> bool:

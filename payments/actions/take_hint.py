@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from payments import stripe_gateway as gateway
 from payments.actions.attend_payment import attend_payment
+from payments.actions.record_dispute import read_dispute
 from payments.actions.send_refund import record_provider_refund
 from payments.actions.settle_payment import settle_payment
 from payments.models import Refund
@@ -15,14 +16,10 @@ from payments.queries import payment_of_intent, refund_of_provider, refunds_of_i
 
 
 class HintOutcome(StrEnum):
-    """UNKNOWN: about something we do not know, perhaps not yet. UNHANDLED: a person's, for now.
-
-    IGNORED: of no interest to us.
-    """
+    """UNKNOWN: about something we do not know, perhaps not yet. IGNORED: of no interest to us."""
 
     DONE = "DONE"
     UNKNOWN = "UNKNOWN"
-    UNHANDLED = "UNHANDLED"
     IGNORED = "IGNORED"
 
 
@@ -39,7 +36,8 @@ def take_hint(*, event: StripeEvent, now: datetime) -> HintOutcome:
         case "charge" if event.type == "charge.refunded":
             return _about_refunded_charge(event, now)
         case "dispute":
-            return HintOutcome.UNHANDLED
+            is_ours = read_dispute(provider_dispute_id=event.object_id, now=now)
+            return HintOutcome.DONE if is_ours else HintOutcome.UNKNOWN
         case _:
             return HintOutcome.IGNORED
 

@@ -11,11 +11,13 @@ from django.db import connection
 
 from bookings.actions.begin_closing import begin_closing
 from bookings.actions.cancel_booking import cancel_booking
-from bookings.models import Booking, TimelineEvent
+from bookings.models import Booking, SlotClaim, TimelineEvent
 from bookings.states import BookingStatus, ClaimState, TimelineAction
 from bookings.tests.factories import CUSTOMER, NOW, book
 from hmnp.core import events
 from hmnp.core.errors import ValidationFailed
+from hmnp.core.transactions import database_now
+from hmnp.desk.models import Case
 from payments import stripe_gateway as gateway
 from payments.actions.attend_payment import attend_payment
 from payments.actions.confirm_payment import confirm_payment
@@ -378,3 +380,27 @@ def test_a_failing_row_does_not_starve_the_others(
     assert payment_now(first.payment).attempts == 1
     sweep(now=NOW + timedelta(hours=4))
     assert booking_now(broken).status == BookingStatus.CONFIRMED
+
+
+def test_processing_past_its_cap_calls_a_person_until_it_settles(stripe: Stripe) -> None:
+    booking = book()
+    opened = open_for_booking(booking)
+    pay(stripe, opened, "pm_sandbox_processing")
+    settle_payment(payment_id=opened.payment.pk, now=NOW)
+    claim = SlotClaim.objects.get(booking=booking)
+    long_ago = database_now() - timedelta(minutes=46)
+    SlotClaim.objects.filter(pk=claim.pk).update(
+        held_at=long_ago,
+        expires_at=long_ago + timedelta(minutes=45),
+        max_expires_at=long_ago + timedelta(minutes=45),
+    )
+    for minutes in (5, 10):
+        sweep(now=NOW + timedelta(minutes=minutes))
+    case = Case.objects.get()
+    assert (case.kind, case.closed_at) == ("PROCESSING_TOO_LONG", None)
+    assert SlotClaim.objects.get(pk=claim.pk).state in (ClaimState.PAYING, ClaimState.CLOSING)
+    stripe.turn("advance", {"seconds": 3600})
+    sweep(now=NOW + timedelta(hours=1))
+    case.refresh_from_db()
+    assert case.closed_at is not None
+    assert payment_now(opened.payment).status == PaymentStatus.SUCCEEDED
