@@ -111,8 +111,10 @@ def event_body(event: TimelineEvent, *, for_staff: bool) -> dict[str, Any]:
     return body
 
 
-def held_body(*, held: Held, wanted: Wanted, now: datetime) -> dict[str, Any]:
-    """Give a hold, without its token."""
+def held_body(
+    *, held: Held, wanted: Wanted, now: datetime, server_time: datetime
+) -> dict[str, Any]:
+    """Give a hold, without its token; `server_time` is by the clock it ends by."""
     claim, zone = held.claim, wanted.service.timezone
     return {
         "holdId": str(claim.pk),
@@ -121,7 +123,7 @@ def held_body(*, held: Held, wanted: Wanted, now: datetime) -> dict[str, Any]:
         "endTime": rfc3339(claim.ends_at, zone=zone),
         "expiresAt": rfc3339(claim.expires_at or now, zone=zone),
         "maxExpiresAt": rfc3339(claim.max_expires_at or now, zone=zone),
-        "serverTime": rfc3339(now, zone=zone),
+        "serverTime": rfc3339(server_time, zone=zone),
         "timezone": zone.key,
         "pricing": fresh_quote(wanted=wanted, pricing=held.pricing, now=now),
     }

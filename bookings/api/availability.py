@@ -31,6 +31,7 @@ from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.times import rfc3339
+from hmnp.core.transactions import database_now
 
 
 class AvailabilityViewSet(ApiViewSet):
@@ -110,9 +111,10 @@ class AvailabilityViewSet(ApiViewSet):
             asked = asked_hold(body=request.data, now=now)
 
             def render(held: Held) -> Answer:
+                clock = held.claim.held_at if held.is_new else database_now()
                 return Answer(
                     status=201 if held.is_new else 200,
-                    body=held_body(held=held, wanted=asked.wanted, now=now),
+                    body=held_body(held=held, wanted=asked.wanted, now=now, server_time=clock),
                     secrets=(
                         Secret(
                             field="holdToken",

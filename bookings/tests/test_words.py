@@ -90,9 +90,8 @@ class TestCalendarFile:
         calendar, event = self.event(booking)
         assert (calendar["METHOD"], event["STATUS"]) == ("CANCEL", "CANCELLED")
 
-    def test_remote_work_has_no_place(self) -> None:
-        nowhere = customer(street="", city="", state="")
-        assert "LOCATION" not in self.event(book(slug="ron", zip_code=None, who=nowhere))[1]
+    def test_remote_work_takes_place_online(self) -> None:
+        assert self.event(book(slug="ron", zip_code=None))[1]["LOCATION"] == wording.ONLINE
 
 
 class TestWording:
