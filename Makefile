@@ -45,7 +45,7 @@ demo: $(INSTALLED) ## book a mobile and a RON appointment over HTTP, step by ste
 
 .PHONY: faults
 faults: $(INSTALLED) ## a night's worth of storms, kills and faults (FAULT_FLOWS=2000)
-	FAULT_FLOWS=$(FAULT_FLOWS) STORM_ROUNDS=20 \
+	FAULT_FLOWS=$(FAULT_FLOWS) STORM_ROUNDS=60 \
 		$(PY) -m pytest tests/faults -o log_cli=true -o log_cli_level=WARNING $(PYTEST_ARGS)
 
 .PHONY: reset

@@ -21,7 +21,7 @@ from tests.faults.test_faults import ACTIONS
 pytestmark = pytest.mark.slow
 LOG = logging.getLogger(__name__)
 
-FLOWS = int(os.environ.get("FAULT_FLOWS", "60"))
+FLOWS = int(os.environ.get("FAULT_FLOWS", "40"))
 SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
 BATCH = 60
 SECONDS_BETWEEN_KILLS = 4.0
