@@ -8,7 +8,15 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Frame,
+    Page,
+    Request,
+    Response,
+    ViewportSize,
+)
 
 from hmnp.dev.state import CHECKOUT
 from tests.browser.site import Site
@@ -17,21 +25,16 @@ SCREENSHOTS = CHECKOUT / "screenshots"
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LIGHT_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+# The card field shows the page's ground, which axe inside its frame takes for white.
+FRAME_RULES = {**LIGHT_RULES, "rules": {"color-contrast": {"enabled": False}}}
+# All else is the same in the dark.
+DARK_RULES = {**LIGHT_RULES, "runOnly": ["color-contrast", "link-in-text-block"]}
 SERIOUS = ("serious", "critical")
 # Chromium reports every refusal so; which answers are right is the tests' to say.
 REFUSAL = "Failed to load resource: the server responded with a status of 4"
 # Axe in a frame of another origin tries to speak to axe in the page.
 AXE_TALK = "Failed to execute 'postMessage'"
-
-
-def _rules(*, is_page: bool, is_dark: bool) -> dict[str, Any]:
-    """Give axe's options: everything in the light, only what depends on colours in the dark.
-
-    The card field shows the page's ground, which axe inside its frame takes for white.
-    """
-    wanted = {"runOnly": ["color-contrast", "link-in-text-block"]} if is_dark else {}
-    contrast = {} if is_page else {"rules": {"color-contrast": {"enabled": False}}}
-    return {"resultTypes": ["violations"], **wanted, **contrast}
 
 
 class Visitor:
@@ -101,17 +104,13 @@ class Visitor:
 
     def _run_axe(self, name: str, scheme: str) -> None:
         self._is_judging = True
-        for frame in self.page.frames:
-            rules = _rules(is_page=frame is self.page.main_frame, is_dark=scheme == "dark")
-            if not frame.evaluate("'axe' in window"):
-                frame.evaluate(AXE_SCRIPT)
-            found = frame.evaluate("(options) => axe.run(options)", rules)
-            self.faults += [
-                f"{name} ({scheme}): {one['id']}: {node['target']} {node['failureSummary']}"
-                for one in found["violations"]
-                for node in one["nodes"]
-                if one["impact"] in SERIOUS
-            ]
+        if scheme == "dark":
+            found = _violations(self.page.main_frame, DARK_RULES)
+        else:
+            found = _violations(self.page.main_frame, LIGHT_RULES)
+            for frame in self.page.frames[1:]:
+                found += _violations(frame, FRAME_RULES)
+        self.faults += [f"{name} ({scheme}): {one}" for one in found]
         self._is_judging = False
 
     def _photograph(self, name: str) -> None:
@@ -143,3 +142,16 @@ class Visitor:
         is_part = kind in ("stylesheet", "script", "image", "font")
         if response.status >= 500 or (response.status >= 400 and is_part):
             self.faults.append(f"{response.status} for the {kind} {response.url}")
+
+
+def _violations(frame: Frame, options: dict[str, Any]) -> list[str]:
+    """Give what axe finds in a frame that keeps people out."""
+    if not frame.evaluate("'axe' in window"):
+        frame.evaluate(AXE_SCRIPT)
+    found = frame.evaluate("(options) => axe.run(options)", options)
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+        if one["impact"] in SERIOUS
+    ]
