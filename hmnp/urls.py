@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from bookings.pages import cancel, confirmed, details, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
+from hmnp.desk.money_page import money
 from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
 from services import pages as service_pages
@@ -48,6 +49,11 @@ urlpatterns = [
     *pages,
     path("api/v2/", include(api_urls)),
     path("", include("hmnp.core.urls")),
+    path(
+        "admin/bookings/booking/<uuid:booking_id>/money/",
+        admin.site.admin_view(money),
+        name="admin-booking-money",
+    ),
     path("admin/", admin.site.urls),
 ]
 

@@ -11,7 +11,6 @@ from bookings.actions.cancel_booking import cancel_booking
 from bookings.models import Booking, TimelineEvent
 from bookings.states import BookingStatus
 from bookings.tests.factories import CUSTOMER, NOW, book
-from hmnp.desk.models import Case
 from payments.actions.settle_payment import settle_payment
 from payments.actions.take_hint import HintOutcome, take_hint
 from payments.models import Dispute, Payment, Refund
@@ -21,6 +20,7 @@ from payments.tests.driving import Stripe
 from payments.tests.steps import (
     booking_now,
     breaches,
+    cases,
     open_for_booking,
     pay,
     payment_now,
@@ -66,7 +66,7 @@ def _hint(dispute_id: str) -> HintOutcome:
 def _cases() -> list[tuple[str, bool]]:
     return [
         (case.repair, case.closed_at is None)
-        for case in Case.objects.filter(kind="DISPUTE").order_by("opened_at")
+        for case in cases().filter(kind="DISPUTE").order_by("opened_at")
     ]
 
 

@@ -22,7 +22,6 @@ from bookings.errors import HoldExpired, InvalidStatusTransition, SlotTaken
 from bookings.models import Booking, SlotClaim
 from bookings.states import ClaimState
 from bookings.tests.factories import CUSTOMER, NOW, book, hold
-from hmnp.desk.models import Case
 from payments.actions.choose_late_alternative import choose_late_alternative
 from payments.actions.decline_late_alternative import decline_late_alternative
 from payments.actions.open_payment import OpenedPayment
@@ -36,6 +35,7 @@ from payments.tests.driving import Stripe
 from payments.tests.steps import (
     booking_now,
     breaches,
+    cases,
     lose_the_time,
     open_for_booking,
     pay,
@@ -153,7 +153,7 @@ def _check(flow: Flow) -> None:
         assert payment.booking is not None
         refunds = list(Refund.objects.filter(payment=payment))
         for refund in refunds:
-            is_called = Case.objects.filter(key=f"refund:{refund.pk}", closed_at=None).exists()
+            is_called = cases().filter(key=f"refund:{refund.pk}", closed_at=None).exists()
             assert (refund.status == RefundState.FAILED) == is_called
         homes = [
             payment.booking.status in STANDING_BOOKINGS,

@@ -16,8 +16,6 @@ from bookings.models import Booking, NotaryHours, SlotClaim
 from bookings.states import BookingStatus, ClaimState
 from bookings.tests.browsing import text_of
 from bookings.tests.factories import CUSTOMER, NOW, book, hold
-from hmnp.desk.models import Case
-from integrations.models import OutboxJob
 from payments.actions.choose_late_alternative import choose_late_alternative
 from payments.actions.decline_late_alternative import decline_late_alternative
 from payments.actions.open_payment import OpenedPayment
@@ -29,7 +27,9 @@ from payments.tests.driving import Stripe
 from payments.tests.steps import (
     booking_now,
     breaches,
+    cases,
     lose_the_time,
+    mails,
     open_for_booking,
     pay,
     payment_now,
@@ -71,7 +71,7 @@ def test_the_same_time_is_won_again(expired: tuple[Booking, OpenedPayment]) -> N
     assert SlotClaim.objects.get(booking=booking, state=ClaimState.BOOKED.value)
     assert not Refund.objects.exists()
     assert not LateChoice.objects.exists()
-    assert not Case.objects.filter(closed_at__isnull=True).exists()
+    assert not cases().filter(closed_at__isnull=True).exists()
 
 
 def test_a_time_that_is_taken_means_a_choice_of_three_for_two_hours(
@@ -83,9 +83,9 @@ def test_a_time_that_is_taken_means_a_choice_of_three_for_two_hours(
     kept = courtesy_holds(booking_id=booking.pk)
     assert [claim.expires_at for claim in kept] == [AFTER] * 3
     assert promised() == []
-    case = Case.objects.get()
+    case = cases().get()
     assert (case.kind, case.booking_id, case.closed_at) == ("LATE_PAYMENT", booking.pk, None)
-    job = OutboxJob.objects.get(message_kind="late_choice")
+    job = mails().get(message_kind="late_choice")
     assert (job.recipient, job.occurrence_id) == (booking.customer_email, str(choice.pk))
     # Looking again, early, changes nothing.
     resolve_late_payment(payment_id=opened.payment.pk, now=NOW + timedelta(hours=1))
@@ -108,7 +108,7 @@ def test_choosing_confirms_the_booking_frees_the_others_and_closes_the_case(
     assert payment_now(opened.payment).late_since is None
     states = SlotClaim.objects.filter(pk__in=[claim.pk for claim in others])
     assert {claim.state for claim in states} == {ClaimState.RELEASED}
-    assert Case.objects.get().closed_at is not None
+    assert cases().get().closed_at is not None
     assert promised() == []
     assert breaches() == []
     with pytest.raises(InvalidStatusTransition):
@@ -135,7 +135,7 @@ def test_silence_gives_everything_back(
     assert choice.state == LateChoiceState.LAPSED
     assert promised() == [("late", 4250)]
     assert courtesy_holds(booking_id=booking.pk) == []
-    assert Case.objects.get().closed_at is not None
+    assert cases().get().closed_at is not None
     sweep(now=AFTER + timedelta(minutes=5))
     assert payment_now(opened.payment).status == PaymentStatus.REFUNDED
     after = booking_now(booking)
@@ -166,7 +166,7 @@ def test_without_any_feasible_time_all_of_it_goes_back(
     settle_payment(payment_id=opened.payment.pk, now=NOW)
     assert promised() == [("late", 4250)]
     assert not LateChoice.objects.exists()
-    assert Case.objects.get().closed_at is not None
+    assert cases().get().closed_at is not None
     sweep()
     assert payment_now(opened.payment).status == PaymentStatus.REFUNDED
     assert breaches() == []

@@ -17,7 +17,6 @@ from bookings.tests.factories import CUSTOMER, NOW, book
 from hmnp.core import events
 from hmnp.core.errors import ValidationFailed
 from hmnp.core.transactions import database_now
-from hmnp.desk.models import Case
 from payments import stripe_gateway as gateway
 from payments.actions.attend_payment import attend_payment
 from payments.actions.confirm_payment import confirm_payment
@@ -33,6 +32,7 @@ from payments.tests.driving import Stripe
 from payments.tests.steps import (
     book_hold,
     booking_now,
+    cases,
     claim_now,
     held_and_opened,
     open_for_booking,
@@ -396,7 +396,7 @@ def test_processing_past_its_cap_calls_a_person_until_it_settles(stripe: Stripe)
     )
     for minutes in (5, 10):
         sweep(now=NOW + timedelta(minutes=minutes))
-    case = Case.objects.get()
+    case = cases().get()
     assert (case.kind, case.closed_at) == ("PROCESSING_TOO_LONG", None)
     assert SlotClaim.objects.get(pk=claim.pk).state in (ClaimState.PAYING, ClaimState.CLOSING)
     stripe.turn("advance", {"seconds": 3600})

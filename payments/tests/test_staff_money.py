@@ -13,8 +13,6 @@ from bookings.models import Booking
 from bookings.states import BookingStatus, RefundStatus
 from bookings.tests.factories import CUSTOMER, NOW, STAFF, book
 from hmnp.core.errors import ValidationFailed
-from hmnp.desk.models import Case
-from integrations.models import OutboxJob
 from payments.actions.record_offline_payment import record_offline_payment
 from payments.actions.record_refund_by_hand import record_refund_by_hand
 from payments.actions.refund_payment import refund_payment
@@ -29,6 +27,8 @@ from payments.tests.driving import Stripe
 from payments.tests.steps import (
     booking_now,
     breaches,
+    cases,
+    mails,
     open_for_booking,
     pay,
     payment_now,
@@ -58,7 +58,7 @@ def _cash(booking: Booking, cents: int, method: PaymentMethod = PaymentMethod.CA
 
 
 def _open_cases() -> list[tuple[str, str]]:
-    return sorted(Case.objects.filter(closed_at=None).values_list("kind", "repair"))
+    return sorted(cases().filter(closed_at=None).values_list("kind", "repair"))
 
 
 def _dues(booking: Booking) -> tuple[int, int]:
@@ -269,7 +269,7 @@ def test_a_pay_link_is_mailed_once_in_five_minutes_and_only_while_something_is_d
     booking = book()
     for _ in range(2):
         send_pay_link(booking_id=booking.pk, now=NOW)
-    assert OutboxJob.objects.filter(message_kind="pay_link").count() == 1
+    assert mails().filter(message_kind="pay_link").count() == 1
     _cash(booking, 8500)
     with pytest.raises(NothingDue):
         send_pay_link(booking_id=booking.pk, now=NOW)

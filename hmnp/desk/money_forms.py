@@ -1,0 +1,74 @@
+"""What staff may send on a booking's money page; the actions judge it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django import forms
+
+from payments.states import PaymentMethod
+
+
+class DollarsField(forms.DecimalField):
+    """An amount as people write it; cents in Python."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Amount in dollars",
+            min_value=Decimal("0.01"),
+            max_digits=9,
+            decimal_places=2,
+            widget=forms.NumberInput(attrs={"step": "0.01", "inputmode": "decimal"}),
+        )
+
+    def clean(self, value: object) -> int | None:
+        """Give cents."""
+        dollars = super().clean(value)
+        return None if dollars is None else int(dollars * 100)
+
+
+class TakeForm(forms.Form):
+    """Cash or a check."""
+
+    amount = DollarsField()
+    method = forms.ChoiceField(
+        label="How",
+        choices=[(PaymentMethod.CASH.value, "Cash"), (PaymentMethod.CHEQUE.value, "Check")],
+    )
+    note = forms.CharField(
+        required=False, max_length=200, widget=forms.TextInput(attrs={"size": 40})
+    )
+
+
+class WaiveForm(forms.Form):
+    """Let the booking stand although nothing was paid."""
+
+    reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
+
+
+class RefundForm(forms.Form):
+    """A part of one payment."""
+
+    payment = forms.ChoiceField()
+    amount = DollarsField()
+    reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
+
+
+class CancelForm(forms.Form):
+    """Theirs keeps what the policy says, ours keeps nothing."""
+
+    whose = forms.ChoiceField(
+        label="Who cancels",
+        choices=[("theirs", "The customer: the policy applies"), ("ours", "We do")],
+        widget=forms.RadioSelect,
+        initial="theirs",
+    )
+    reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
+
+
+class HandForm(forms.Form):
+    """How a refund was handed over."""
+
+    note = forms.CharField(
+        label="How it was given", max_length=200, widget=forms.TextInput(attrs={"size": 30})
+    )
