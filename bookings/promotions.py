@@ -49,3 +49,28 @@ def give_back(*, booking: Booking, now: datetime) -> None:
     redemption.released_at = now
     redemption.save(update_fields=["released_at"])
     promo_codes.give_back_use(promo_id=redemption.promo_id)
+
+
+def count_again(*, booking: Booking, now: datetime) -> bool:
+    """Count a released use anew: late money makes the booking stand at its discounted price.
+
+    A limit stays a limit: when the code, or this customer's share of it, was used up meanwhile,
+    the price is kept all the same and the use stays uncounted. True when it counts (again).
+    """
+    redemption = PromoRedemption.objects.filter(booking=booking, released_at__isnull=False).first()
+    if redemption is None:
+        return False
+    promo = PromoCode.objects.select_for_update().get(pk=redemption.promo_id)
+    others = PromoRedemption.objects.filter(
+        promo=promo, customer_email__iexact=redemption.customer_email, released_at__isnull=True
+    ).count()
+    if promo.max_uses_per_customer is not None and others >= promo.max_uses_per_customer:
+        return False
+    try:
+        promo_codes.take_use(promo=promo)
+    except PromoInvalid:
+        return False
+    redemption.released_at = None
+    redemption.redeemed_at = now
+    redemption.save(update_fields=["released_at", "redeemed_at"])
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from bookings import courtesy, locks, timeline
+from bookings import courtesy, locks, promotions, timeline
 from bookings.actions.confirm_booking import confirm_booking
 from bookings.actions.record_payment import owe_excess
 from bookings.errors import HoldExpired, InvalidStatusTransition
@@ -42,6 +42,7 @@ def choose_alternative(*, booking_id: UUID, claim_id: UUID, actor: Actor, now: d
             "tier_starts_at": chosen.starts_at,
         },
     )
+    promotions.count_again(booking=booking, now=now)
     confirm_booking(booking=booking, claim=chosen, actor=actor, now=now)
     owe_excess(booking=booking, actor=actor, reason_key=f"excess-{booking.version}")
     return booking

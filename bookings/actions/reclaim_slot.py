@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from bookings import claims, locks
+from bookings import claims, locks, promotions
 from bookings.actions.confirm_booking import confirm_booking
 from bookings.actions.record_payment import owe_excess
 from bookings.claims import ClaimFacts
@@ -55,6 +55,7 @@ def reclaim_slot(*, booking_id: UUID, actor: Actor, now: datetime) -> bool:
             now=database_now(),
             booking_id=booking_id,
         )
+        promotions.count_again(booking=current, now=now)
         confirm_booking(booking=current, claim=claim, actor=actor, now=now)
         owe_excess(booking=current, actor=actor, reason_key=f"excess-{current.version}")
         return True

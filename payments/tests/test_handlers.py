@@ -112,7 +112,7 @@ def test_a_cancel_never_talks_to_stripe_itself(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network inside a transaction")
 
-    monkeypatch.setattr(gateway, "_call", refuse)
+    monkeypatch.setattr(gateway, "converse", refuse)
     cancel_booking(booking_id=booking.pk, reason="", actor=CUSTOMER, now=NOW)
     assert booking_now(booking).status == BookingStatus.CANCELLED
 

@@ -18,7 +18,7 @@ from integrations.mail.mapping import compose
 from integrations.models import OutboxJob
 from integrations.states import MessageKind
 from integrations.tests.cast import CUSTOMER, STREET, make_booking
-from payments.models import Payment, Refund
+from payments.models import LateChoice, Payment, Refund
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db
@@ -128,9 +128,23 @@ def test_an_online_appointment_has_no_street_and_asks_for_a_camera(catalogue: Ca
     assert "Our service" not in text
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MessageKind if kind is not MessageKind.REFUNDED])
+def make_choice(booking: Booking) -> LateChoice:
+    now = timezone.now()
+    return LateChoice.objects.create(
+        payment=make_refund(booking, 3750).payment,
+        booking=booking,
+        opened_at=now,
+        expires_at=START,
+    )
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
 def test_every_mail_is_plain_text_too_and_calls_nobody(kind: MessageKind, booking: Booking) -> None:
-    sent = mail(kind, booking)
+    occasion = {
+        MessageKind.REFUNDED: lambda: str(make_refund(booking, 3750).pk),
+        MessageKind.LATE_CHOICE: lambda: str(make_choice(booking).pk),
+    }.get(kind, lambda: "")
+    sent = mail(kind, booking, occurrence_id=occasion())
     page = parse(sent.html)
     assert not [tag for tag, _ in page.tags if tag in ("img", "script", "link", "iframe", "form")]
     assert "url(" not in sent.html
@@ -245,7 +259,32 @@ def test_a_refund_names_its_own_amount(booking: Booking) -> None:
     Booking.objects.filter(pk=booking.pk).update(amount_refunded_cents=3750)
     sent = mail(MessageKind.REFUNDED, booking, occurrence_id=str(refund.pk))
     assert sent.subject == f"We have sent $37.50 back ({booking.reference})"
-    assert "Sent back in all: $37.50" in sent.text
+    assert "Set by Texas law" in sent.text
+    assert "Paid by card, " in sent.text
+    assert "Sent back to the card, " in sent.text
+    assert ": -$37.50" in sent.text
+
+
+def test_a_refund_by_hand_speaks_of_no_card(booking: Booking) -> None:
+    refund = make_refund(booking, 3750)
+    Refund.objects.filter(pk=refund.pk).update(method="BY_HAND")
+    text = mail(MessageKind.REFUNDED, booking, occurrence_id=str(refund.pk)).text
+    assert "You have it from us by hand." in text
+    assert "goes to the card" not in text
+
+
+def test_late_money_is_offered_the_kept_times_by_a_signed_link(booking: Booking) -> None:
+    choice = make_choice(booking)
+    text = mail(MessageKind.LATE_CHOICE, booking, occurrence_id=str(choice.pk)).text
+    assert "Your payment of $90.00 arrived after the time" in text
+    assert "until 9:30 am Central" in text
+    assert "&next=late" in text
+
+
+def test_a_pay_link_leads_to_the_card_form(booking: Booking) -> None:
+    sent = mail(MessageKind.PAY_LINK, booking)
+    assert "&next=pay" in sent.text
+    assert sent.subject.startswith("Pay $")
 
 
 def test_the_calendar_file_keeps_its_uid_and_raises_its_sequence(booking: Booking) -> None:
