@@ -158,7 +158,7 @@ def judge_refund(
 def _judge_foreign_refund(
     subject: str, found: ProviderRefund | None, payment: Payment | None
 ) -> Found | None:
-    """Judge a refund that is no row of ours; of a charge that is not ours either it is no matter."""
+    """Judge a refund that is no row of ours; that of a foreign charge is no matter."""
     if found is None or payment is None or found.status in _GONE:
         return None
     return Found(

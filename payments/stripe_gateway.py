@@ -45,7 +45,7 @@ def create_intent(
 ) -> Intent:
     """Open an intent, or give again the one this key has opened. Raises `GatewayError`."""
     return as_intent(
-        _call(
+        converse(
             lambda client: client.v1.payment_intents.create(
                 {
                     "amount": amount_cents,
@@ -62,7 +62,7 @@ def create_intent(
 
 def retrieve_intent(*, intent_id: str) -> Intent:
     """Fetch an intent. Raises `GatewayError`."""
-    return as_intent(_call(lambda client: client.v1.payment_intents.retrieve(intent_id)))
+    return as_intent(converse(lambda client: client.v1.payment_intents.retrieve(intent_id)))
 
 
 def find_intent(*, payment_id: UUID, since: datetime) -> Intent | None:
@@ -79,7 +79,7 @@ def find_intent(*, payment_id: UUID, since: datetime) -> Intent | None:
                 return found
         return None
 
-    found = _call(look)
+    found = converse(look)
     return None if found is None else as_intent(found)
 
 
@@ -91,7 +91,7 @@ def cancel_intent(*, intent_id: str) -> Intent:
     """
     try:
         return as_intent(
-            _call(
+            converse(
                 lambda client: client.v1.payment_intents.cancel(
                     intent_id, {"cancellation_reason": "abandoned"}
                 )
@@ -105,7 +105,9 @@ def cancel_intent(*, intent_id: str) -> Intent:
 
 def describe_intent(*, intent_id: str, metadata: Mapping[str, str]) -> None:
     """Add to an intent's metadata, for people who read it at Stripe. Raises `GatewayError`."""
-    _call(lambda client: client.v1.payment_intents.update(intent_id, {"metadata": dict(metadata)}))
+    converse(
+        lambda client: client.v1.payment_intents.update(intent_id, {"metadata": dict(metadata)})
+    )
 
 
 def create_refund(
@@ -113,7 +115,7 @@ def create_refund(
 ) -> ProviderRefund:
     """Pay back, or give again the refund this key has made. Raises `GatewayError`."""
     return as_refund(
-        _call(
+        converse(
             lambda client: client.v1.refunds.create(
                 {
                     "payment_intent": intent_id,
@@ -129,7 +131,7 @@ def create_refund(
 
 def retrieve_refund(*, provider_refund_id: str) -> ProviderRefund:
     """Fetch a refund. Raises `GatewayError`."""
-    return as_refund(_call(lambda client: client.v1.refunds.retrieve(provider_refund_id)))
+    return as_refund(converse(lambda client: client.v1.refunds.retrieve(provider_refund_id)))
 
 
 def find_refund(*, intent_id: str, refund_id: UUID) -> ProviderRefund | None:
@@ -142,13 +144,13 @@ def find_refund(*, intent_id: str, refund_id: UUID) -> ProviderRefund | None:
                 return found
         return None
 
-    found = _call(look)
+    found = converse(look)
     return None if found is None else as_refund(found)
 
 
 def retrieve_dispute(*, provider_dispute_id: str) -> ProviderDispute:
     """Fetch a dispute. Raises `GatewayError`."""
-    return as_dispute(_call(lambda client: client.v1.disputes.retrieve(provider_dispute_id)))
+    return as_dispute(converse(lambda client: client.v1.disputes.retrieve(provider_dispute_id)))
 
 
 def disputes_of_intent(*, intent_id: str) -> list[ProviderDispute]:
@@ -158,7 +160,7 @@ def disputes_of_intent(*, intent_id: str) -> list[ProviderDispute]:
         page = client.v1.disputes.list({"payment_intent": intent_id, "limit": 100})
         return [as_dispute(found) for found in page.auto_paging_iter()]
 
-    return _call(look)
+    return converse(look)
 
 
 def list_undelivered_events(*, since: datetime) -> list[StripeEvent]:
@@ -170,7 +172,7 @@ def list_undelivered_events(*, since: datetime) -> list[StripeEvent]:
         )
         return [as_event(found.to_dict()) for found in page.auto_paging_iter()]
 
-    return _call(look)
+    return converse(look)
 
 
 def verify_webhook(*, body: bytes, header: str | None) -> StripeEvent:
@@ -234,7 +236,7 @@ def _client(key: str, api_base: str) -> stripe.StripeClient:
     )
 
 
-def _call(work: Callable[[stripe.StripeClient], T]) -> T:
+def converse(work: Callable[[stripe.StripeClient], T]) -> T:
     """Run one conversation with Stripe; its errors leave here as ours.
 
     `from None`: the library's errors carry the answer's body, which may hold a client secret.

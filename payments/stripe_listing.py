@@ -68,9 +68,10 @@ def charged_at(*, intent_id: str) -> datetime | None:
 
 
 def _refunds(wish: dict[str, Any]) -> list[ProviderRefund]:
+    wish = {**wish, "limit": _PAGE}
     return converse(
         lambda client: [
             as_refund(found)
-            for found in client.v1.refunds.list({**wish, "limit": _PAGE}).auto_paging_iter()  # type: ignore[typeddict-item]  # as above
+            for found in client.v1.refunds.list(wish).auto_paging_iter()  # type: ignore[arg-type]  # as above
         ]
     )

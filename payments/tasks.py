@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from payments import doorbell
 from payments.actions.attend_payment import attend_payment
+from payments.actions.reconcile_payments import reconcile_payments
+from payments.actions.refund_unknown_charge import GRACE
 from payments.actions.send_refund import send_refund
 from payments.actions.settle_payment import settle_payment
 from payments.actions.sweep_payments import sweep_payments
+from payments.actions.take_undelivered import take_undelivered
+from payments.locks import alone_with
 from payments.provider import GatewayError
 
 logger = logging.getLogger(__name__)
+
+# Stripe keeps trying to deliver for three days, and lists events of thirty.
+_UNDELIVERED = timedelta(days=3)
+_RECONCILED = timedelta(days=30)
+_RECONCILING = UUID("6b0c2f4e-3c43-4b76-8f6e-2d1a9d0c5a11")
 
 
 @shared_task(name="payments.sweep")
@@ -25,6 +36,32 @@ def sweep() -> None:
     swept = sweep_payments(now=timezone.now())
     if swept.done or swept.failed:
         logger.info("payments swept", extra={"done": dict(swept.done), "failed": swept.failed})
+
+
+@shared_task(name="payments.take_undelivered")
+def take_undelivered_events() -> None:
+    """Take what Stripe could not deliver since a little before the last time."""
+    now = timezone.now()
+    _quietly(lambda: take_undelivered(since=now - _UNDELIVERED, now=now))
+
+
+@shared_task(name="payments.reconcile", soft_time_limit=1700, time_limit=1800)
+def reconcile() -> None:
+    """Compare Stripe's records with ours, nightly; one worker at a time."""
+    now = timezone.now()
+    grace = GRACE if settings.STRIPE_REFUND_UNKNOWN_CHARGES else None
+    with alone_with(_RECONCILING) as is_mine:
+        if is_mine:
+            report = reconcile_payments(since=now - _RECONCILED, now=now, grace=grace)
+            log = logger.error if report.lines else logger.info
+            log(
+                "reconciled with Stripe",
+                extra={
+                    "differences": len(report.lines),
+                    "intents": report.intents,
+                    "refunds": report.refunds,
+                },
+            )
 
 
 @shared_task(name=doorbell.SETTLE)

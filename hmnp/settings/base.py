@@ -4,6 +4,7 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+from celery.schedules import crontab
 
 from hmnp.settings.csp import payment_page_csp
 
@@ -148,6 +149,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "task": "payments.sweep",
         "schedule": 10.0,
         "options": _STALE_SWEEP,
+    },
+    "payments.take-undelivered": {
+        "task": "payments.take_undelivered",
+        "schedule": 600.0,
+        "options": {"expires": 300},
+    },
+    # 08:40 UTC is night in Texas all year.
+    "payments.reconcile": {
+        "task": "payments.reconcile",
+        "schedule": crontab(hour="8", minute="40"),
+        "options": {"expires": 3600},
     },
     "integrations.sweep-outbox": {
         "task": "integrations.sweep_outbox",
@@ -295,6 +307,8 @@ STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="")
 STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+# Off while another program charges on the same account: its charges are none of ours.
+STRIPE_REFUND_UNKNOWN_CHARGES = env.bool("STRIPE_REFUND_UNKNOWN_CHARGES", default=True)
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/")
 
 # GoHighLevel's published Ed25519 key for X-GHL-Signature; a PEM in one line, \n escaped.
