@@ -39,6 +39,23 @@ from payments.models import Dispute, Payment, Refund
 from payments.states import PaymentMethod, RefundMethod, RefundState
 from services.pricing import Pricing
 
+# By how a refund's occasion begins.
+_WHY = (
+    ("cancel", "cancellation"),
+    ("no_show", "nobody was there"),
+    ("excess", "above the price"),
+    ("duplicate", "charged twice"),
+    ("late", "came too late"),
+    ("unwanted", "came after the end"),
+    ("unclaimed", "no booking was made"),
+    ("expired", "the booking expired"),
+    ("staff", "by staff"),
+    ("again", "sent again"),
+    ("by-hand", "instead of a failed one"),
+    ("dispute", "lost dispute"),
+)
+_HOW = {"CARD": "Card", "CASH": "Cash", "CHEQUE": "Check"}
+
 Work = Callable[[dict[str, Any]], object]
 
 
@@ -174,7 +191,7 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
     replaced = {
         refund.reason_key.removeprefix("again-").removeprefix("by-hand-") for refund in refunds
     }
-    is_paid = bool(booking.amount_due_cents or booking.balance_due_cents)
+    due = booking.amount_due_cents or booking.balance_due_cents
     return {
         **admin.site.each_context(request),
         "title": f"Money of {booking.reference}",
@@ -184,6 +201,7 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         "refunds": [
             {
                 "row": refund,
+                "why": _why(refund),
                 "can_retry": _has_failed(refund) and str(refund.pk) not in replaced,
                 "can_hand": _waits_for_hand(refund)
                 or (_has_failed(refund) and str(refund.pk) not in replaced),
@@ -192,12 +210,14 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         ],
         "disputes": list(Dispute.objects.filter(payment__in=payments)),
         "cases": list(Case.objects.filter(booking_id=booking.pk, closed_at__isnull=True)),
-        "is_something_due": is_paid,
+        "is_something_due": bool(due),
         "is_pending": booking.status == BookingStatus.PENDING_PAYMENT,
         "theirs": _preview(request, booking, now, by_us=False),
         "ours": _preview(request, booking, now, by_us=True),
         "take_form": TakeForm(
-            initial={"amount": (booking.amount_due_cents or booking.balance_due_cents) / 100}
+            initial={
+                "amount": f"{(booking.amount_due_cents or booking.balance_due_cents) / 100:.2f}"
+            }
         ),
         "waive_form": WaiveForm(),
         "refund_form": _refund_form(booking, None),
@@ -206,6 +226,11 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         "form_key": new_form_key(),
         "may_change": request.user.has_perm("payments.change_payment"),
     }
+
+
+def _why(refund: Refund) -> str:
+    """Word the occasion of a refund."""
+    return next((text for stem, text in _WHY if refund.reason_key.startswith(stem)), "other")
 
 
 def _has_failed(refund: Refund) -> bool:
@@ -231,7 +256,7 @@ def _refund_form(booking: Booking, sent: Any) -> RefundForm:
     for payment in Payment.objects.filter(booking=booking).order_by("created_at"):
         known = [given_back_of(refund) for refund in payment.refunds.all()]
         if left := refundable_cents(captured_of(payment), known):
-            text = f"{payment.method.capitalize()} {show(payment.amount_captured_cents)}"
+            text = f"{_HOW[payment.method]} {show(payment.amount_captured_cents)}"
             choices.append((str(payment.pk), f"{text}, {show(left)} left"))
     field = form.fields["payment"]
     if isinstance(field, forms.ChoiceField):
