@@ -212,9 +212,11 @@ def test_a_deadlock_would_be_seen_in_the_log(site: Site) -> None:
 
 def _live_claims(site: Site, start: str) -> int:
     count: int = site.rows(
-        "SELECT count(*) FROM bookings_slotclaim WHERE starts_at = %s "
-        "AND state IN ('HELD', 'PAYING', 'CLOSING', 'BOOKED')",
+        "SELECT count(*) FROM bookings_slotclaim c JOIN services_service s ON s.id = c.service_id "
+        "WHERE c.starts_at = %s AND s.slug = %s "
+        "AND c.state IN ('HELD', 'PAYING', 'CLOSING', 'BOOKED')",
         datetime.fromisoformat(start),
+        SLUG,
     )[0][0]
     return count
 
