@@ -169,6 +169,23 @@ CORRUPTIONS: dict[str, str] = {
     "payments-are-looked-after": f"""
         UPDATE payments_payment SET late_since = '{PAST}', run_at = '{PAST}'
         WHERE id = {PAYMENT}""",
+    "open-choices-hold-late-money": f"""
+        INSERT INTO payments_latechoice
+            (id, payment_id, booking_id, state, opened_at, expires_at, decided_at)
+        VALUES (gen_random_uuid(), {PAYMENT}, {STANDING}, 'OPEN', now(), '{FUTURE}', NULL)""",
+    "kept-times-belong-to-a-choice": lonely_claim(
+        "HELD", expires_at=FUTURE, max_expires_at=FUTURE, holder_key="late:nobody"
+    ),
+    "money-by-hand-names-who-took-it": f"""
+        UPDATE payments_payment SET method = 'CASH' WHERE id = {PAYMENT}""",
+    "duplicates-go-back, bookings-count-their-money, books-tell-each-booking": f"""
+        UPDATE payments_payment SET is_duplicate = true WHERE id = {PAYMENT}""",
+    "lost-disputes-are-counted": f"""
+        INSERT INTO payments_dispute
+            (id, payment_id, provider_dispute_id, provider_status, reason, amount_cents, state,
+             opened_at, closed_at, run_at, updated_at)
+        VALUES (gen_random_uuid(), {PAYMENT}, 'du_lost', 'lost', '', 1, 'LOST',
+                now(), now(), now(), now())""",
     "movements-balance": f"""
         {BOOKS_OPEN} UPDATE payments_ledgerentry SET amount_cents = amount_cents + 1
         WHERE id = (SELECT id FROM payments_ledgerentry WHERE account = 'STRIPE' LIMIT 1)""",
