@@ -14,6 +14,8 @@ from payments.states import CAPTURED_PAYMENTS, MismatchKind, RefundState
 # Repairs that are safe without a person: Stripe is asked, and our rows follow.
 SETTLE = "settle"
 REFUND_UNKNOWN = "refund_unknown_charge"
+# Money nobody here waits for: it is over once it has gone back.
+REFUND_THERE = "refund_at_stripe"
 
 _GONE = ("failed", "canceled")
 
@@ -84,7 +86,7 @@ def judge_intent(
     if payment.is_open:
         repair = SETTLE
     elif is_paid:
-        repair = "refund_at_stripe"
+        repair = REFUND_THERE
     else:
         repair = "look_at_payment" if is_captured else "cancel_at_stripe"
     return found(
@@ -160,6 +162,9 @@ def _judge_foreign_refund(
 ) -> Found | None:
     """Judge a refund that is no row of ours; that of a foreign charge is no matter."""
     if found is None or payment is None or found.status in _GONE:
+        return None
+    if payment.status not in CAPTURED_PAYMENTS:
+        # Given back of money we never counted.
         return None
     return Found(
         MismatchKind.REFUND_UNKNOWN,

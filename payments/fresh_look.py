@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from payments.comparison import Found, judge_intent, judge_refund, left_of
+from payments.comparison import (
+    REFUND_THERE,
+    REFUND_UNKNOWN,
+    Found,
+    judge_intent,
+    judge_refund,
+    left_of,
+)
 from payments.ledger_sums import NOTHING, sums_of_payments
 from payments.models import Payment
 from payments.queries import payment_of_intent, refund_of_provider
-from payments.states import MismatchKind
 from payments.stripe_listing import look_up_intent, look_up_refund, refunds_at_stripe
 
 _LOOKS = 5
@@ -44,7 +50,7 @@ def _intent_now(intent_id: str) -> Found | None:
     if payment is not None:
         booked = sums_of_payments(payment_ids=[payment.pk]).get(payment.pk, NOTHING)
     found = judge_intent(intent_id=intent_id, intent=intent, payment=payment, booked=booked)
-    if found is None or intent is None or found.kind is not MismatchKind.UNKNOWN_CHARGE:
+    if found is None or intent is None or found.repair not in (REFUND_UNKNOWN, REFUND_THERE):
         return found
     left = left_of(intent=intent, refunds=refunds_at_stripe(intent_id=intent_id))
     return replace(found, amount_cents=left) if left else None

@@ -11,16 +11,20 @@ from django.db import connection
 from pytest_django import Settings
 
 from bookings.actions.cancel_booking import cancel_booking
+from bookings.errors import InvalidStatusTransition
 from bookings.models import Booking
 from bookings.states import BookingStatus
 from bookings.tests.crowd import together
-from bookings.tests.factories import CUSTOMER, NOW, book
+from bookings.tests.factories import CUSTOMER, NOW, STAFF, book
+from hmnp.core.errors import NotFound, ValidationFailed
 from payments import tasks
+from payments.actions.adopt_refund import adopt_refund
 from payments.actions.open_payment import OpenedPayment
 from payments.actions.reconcile_payments import reconcile_payments
 from payments.actions.settle_payment import settle_payment
 from payments.actions.take_undelivered import take_undelivered
 from payments.books import Mismatch
+from payments.ledger_sums import Sums, sums_of_payments
 from payments.models import Payment, Refund
 from payments.reconciliation import Report
 from payments.states import PaymentStatus, RefundState
@@ -281,6 +285,52 @@ def test_a_refund_made_at_stripes_own_page_is_a_case(stripe: Stripe) -> None:
     assert case.details == {"amount_cents": 100}
 
 
+def test_money_for_an_ended_payment_is_over_once_it_has_gone_back(stripe: Stripe) -> None:
+    _, opened = _opened()
+    pay(stripe, opened)
+    _sql(_ended_here(opened.payment))
+    assert _kinds(_look()) == [("STATUS_DIFFERS", "refund_at_stripe")]
+    stripe.ask("POST", "refunds", payment_intent=str(opened.payment.provider_intent_id))
+    assert _said(_look()) == []
+    assert _open_cases() == []
+
+
+def test_a_refund_made_there_is_counted_once_somebody_says_why(stripe: Stripe) -> None:
+    booking, payment = _paid(stripe)
+    made = stripe.ask(
+        "POST", "refunds", payment_intent=str(payment.provider_intent_id), amount="100"
+    )
+    _look()
+    with pytest.raises(ValidationFailed):
+        adopt_refund(provider_refund_id=made["id"], note=" ", actor=STAFF, now=NOW)
+    assert Refund.objects.count() == 0
+    for _ in range(2):
+        adopt_refund(provider_refund_id=made["id"], note="goodwill", actor=STAFF, now=NOW)
+    refund = Refund.objects.get()
+    assert (refund.status, refund.note) == (RefundState.SUCCEEDED, "goodwill")
+    assert booking_now(booking).amount_refunded_cents == 100
+    assert sums_of_payments(payment_ids=[payment.pk])[payment.pk] == Sums(4250, 100)
+    assert _said(_look()) == []
+    assert _open_cases() == []
+    assert breaches() == []
+
+
+def test_a_refund_of_promised_money_is_not_counted_twice(stripe: Stripe) -> None:
+    booking, payment = _paid(stripe)
+    made = stripe.ask("POST", "refunds", payment_intent=str(payment.provider_intent_id))
+    cancel_booking(booking_id=booking.pk, reason="", actor=CUSTOMER, now=NOW)
+    with pytest.raises(InvalidStatusTransition):
+        adopt_refund(provider_refund_id=made["id"], note="why", actor=STAFF, now=NOW)
+    assert Refund.objects.count() == 1
+
+
+def test_a_refund_of_a_foreign_charge_cannot_be_counted(stripe: Stripe) -> None:
+    made = stripe.ask("POST", "refunds", payment_intent=_foreign_charge(stripe))
+    with pytest.raises(NotFound):
+        adopt_refund(provider_refund_id=made["id"], note="why", actor=STAFF, now=NOW)
+    assert Refund.objects.count() == 0
+
+
 def test_an_unknown_charge_waits_a_day_and_then_goes_back_once(stripe: Stripe) -> None:
     intent_id = _foreign_charge(stripe)
     assert _said(_look()) == [("UNKNOWN_CHARGE", f"intent:{intent_id}", "a case")]
@@ -448,6 +498,19 @@ class TestCommand:
         _paid(stripe)
         settings.STRIPE_API_BASE = f"http://127.0.0.1:{free_port()}"
         assert self._run(capsys)[0] == 2
+
+    def test_it_counts_a_refund_made_there_and_looks_again(
+        self, stripe: Stripe, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        _, payment = _paid(stripe)
+        made = stripe.ask(
+            "POST", "refunds", payment_intent=str(payment.provider_intent_id), amount="100"
+        )
+        assert self._run(capsys, "--record-refund", made["id"])[0] == 1
+        assert Refund.objects.count() == 0
+        code, said = self._run(capsys, "--record-refund", made["id"], "--reason", "goodwill")
+        assert code == 0
+        assert said.startswith(f"{made['id']}: 100 cents, SUCCEEDED here.")
 
     def test_the_setting_keeps_it_from_refunding(
         self, stripe: Stripe, settings: Settings, capsys: pytest.CaptureFixture[str]

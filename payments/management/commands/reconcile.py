@@ -10,12 +10,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from hmnp.core.context import Actor, ActorType
+from hmnp.core.errors import DomainError
+from payments.actions.adopt_refund import adopt_refund
 from payments.actions.reconcile_payments import reconcile_payments
 from payments.actions.refund_unknown_charge import GRACE
 from payments.provider import GatewayError
 from payments.reconciliation import Report
 
 DAYS = 7
+CONSOLE = Actor(type=ActorType.ADMIN, id="console")
 
 
 def _moment(text: str) -> datetime:
@@ -50,10 +54,19 @@ class Command(BaseCommand):
             "--read-only", action="store_true", help="write nothing, here or at Stripe"
         )
 
+        parser.add_argument(
+            "--record-refund",
+            metavar="re_…",
+            help="first count this refund, which was made on Stripe's own page",
+        )
+        parser.add_argument("--reason", default="", help="why that refund was made; it stays")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Compare, print a table, exit by what was found."""
         now = timezone.now()
         is_refunding = settings.STRIPE_REFUND_UNKNOWN_CHARGES
+        if options["record_refund"]:
+            self._adopt(options["record_refund"], options["reason"], now)
         try:
             report = reconcile_payments(
                 since=options["since"] or now - timedelta(days=options["days"]),
@@ -66,6 +79,17 @@ class Command(BaseCommand):
         self._print(report)
         if report.lines:
             raise CommandError(f"{len(report.lines)} differences", returncode=1)
+
+    def _adopt(self, provider_refund_id: str, reason: str, now: datetime) -> None:
+        try:
+            refund = adopt_refund(
+                provider_refund_id=provider_refund_id, note=reason, actor=CONSOLE, now=now
+            )
+        except (DomainError, GatewayError) as error:
+            raise CommandError(f"{provider_refund_id} is not recorded: {error}") from error
+        self.stdout.write(
+            f"{provider_refund_id}: {refund.amount_cents} cents, {refund.status} here."
+        )
 
     def _print(self, report: Report) -> None:
         rows = [
