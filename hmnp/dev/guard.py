@@ -4,12 +4,19 @@ It blocks on a pipe from its parent. When the pipe closes without a goodbye, the
 and every process group still on the list is ended: TERM first, KILL after a grace time.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # At run time this file is started by itself, without the project on its path.
+    from hmnp.dev.filelocks import FileLock
 
 GRACE_SECONDS = 8.0
 
@@ -17,8 +24,12 @@ GRACE_SECONDS = 8.0
 class Guard:
     """The parent's end: says which process groups to end if we die."""
 
-    def __init__(self) -> None:
-        """Start the watching process in a session of its own, out of reach of Ctrl-C."""
+    def __init__(self, *, lock: FileLock | None = None) -> None:
+        """Start the watching process in a session of its own, out of reach of Ctrl-C.
+
+        The lock, if given, is held for as long as the guard lives: whoever can take it knows that
+        nothing is left of us.
+        """
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-E", __file__],
             stdin=subprocess.PIPE,
@@ -26,7 +37,10 @@ class Guard:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
+            pass_fds=() if lock is None else (lock.descriptor,),
         )
+        if lock is not None:
+            lock.release()  # the guard has its own hold of it
 
     def watch(self, group: int) -> None:
         """End this process group when we die."""

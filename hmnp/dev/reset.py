@@ -8,7 +8,7 @@ from hmnp.dev.state import EmbeddedServerError, state_dir
 from hmnp.dev.supervisor_lock import stop_running_site
 
 # Who waits for one of these waits for this very file: a new one would be another lock.
-LOCKS = {"lock", "in-use", "supervisor.lock"}
+LOCKS = {"lock", "in-use", "supervisor.lock", "guard.lock"}
 
 
 def main() -> None:

@@ -13,10 +13,11 @@ from types import FrameType
 
 import environ
 
-from hmnp.dev.filelocks import LockTimeoutError
+from hmnp.dev.filelocks import LockTimeoutError, locked, try_lock
+from hmnp.dev.guard import GRACE_SECONDS
 from hmnp.dev.ports import LOOPBACK, port_is_taken
 from hmnp.dev.processes import ProcessFailedError
-from hmnp.dev.site import Site, run_command
+from hmnp.dev.site import LEFTOVERS_LOCK, Site, run_command
 from hmnp.dev.state import CHECKOUT, EmbeddedServerError, state_dir
 from hmnp.dev.supervisor_lock import RunningSite, running_site, take
 
@@ -54,6 +55,20 @@ def _refuse_taken_ports(ports: dict[str, int]) -> None:
             f"{' and '.join(taken)} {verb} taken by another program; nothing was started. "
             "Choose others: make run PORT=8001 SANDBOX_PORT=8101"
         )
+
+
+def _wait_for_leftovers(state: Path) -> None:
+    """Give the processes of a site whose supervisor was killed the time to end."""
+    leftovers = state / LEFTOVERS_LOCK
+    if (lock := try_lock(path=leftovers)) is not None:
+        lock.release()
+        return
+    _say("waiting for the processes of a killed run to end")
+    try:
+        with locked(path=leftovers, timeout_seconds=3 * GRACE_SECONDS):
+            return
+    except LockTimeoutError as problem:
+        raise SystemExit(f"processes of a killed run do not end ({problem})") from problem
 
 
 def _print_addresses(site: Site) -> None:
@@ -119,6 +134,7 @@ def main(arguments: list[str]) -> int:
         raise SystemExit(str(problem)) from problem
     if lock is None:
         return _already_running(running_site(state=state), command=command)
+    _wait_for_leftovers(state)
     _refuse_taken_ports({"PORT": port, "SANDBOX_PORT": sandbox_port})
     for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(handled, _request_stop)

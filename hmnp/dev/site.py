@@ -12,6 +12,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from hmnp.dev.embedded import Lease, acquire, are_outside_servers_given
+from hmnp.dev.filelocks import try_lock
 from hmnp.dev.guard import Guard
 from hmnp.dev.ports import LOOPBACK
 from hmnp.dev.processes import (
@@ -24,6 +25,8 @@ from hmnp.dev.processes import (
 )
 from hmnp.dev.state import CHECKOUT
 
+# Held by the guard of a running or killed site until its last process has ended.
+LEFTOVERS_LOCK = "guard.lock"
 PREPARE_SECONDS = 180.0
 READY_SECONDS = 90.0
 
@@ -63,7 +66,7 @@ class Site:
 
         Raises ProcessFailedError or EmbeddedServerError; stop() cleans up either way.
         """
-        self._guard = Guard()
+        self._guard = Guard(lock=try_lock(path=self.state / LEFTOVERS_LOCK))
         environment = self._environment()
         sandbox = self._start(
             "sandbox",
