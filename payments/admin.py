@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from payments.books import LedgerEntry, Mismatch
 from payments.models import Payment, Refund
 
 
@@ -62,3 +63,18 @@ class RefundAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     list_select_related = ["payment"]
     search_fields = ["provider_refund_id__exact", "payment__booking__reference__exact"]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    list_display = ["occurred_at", "movement", "account", "amount_cents", "payment", "refund"]
+    list_filter = ["account"]
+    list_select_related = ["payment", "refund"]
+    search_fields = ["movement__startswith", "payment__booking__reference__exact"]
+
+
+@admin.register(Mismatch)
+class MismatchAdmin(ReadOnlyAdmin):
+    list_display = ["found_at", "kind", "subject", "detail", "repair", "resolved_at"]
+    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter)]
+    search_fields = ["subject__exact"]
