@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hmnp.dev import audit
+from hmnp.dev import audit, chromium
 from hmnp.dev.chromium import chromium_path
 from hmnp.dev.deploy_check import production_environment
 from hmnp.dev.module_lengths import too_long
@@ -147,3 +147,43 @@ def test_required_browser_tests_that_ran_are_fine(tmp_path: Path) -> None:
 def test_a_named_browser_that_is_missing_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     assert chromium_path() is None
+
+
+def _fake_apt(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put an apt-get of ours, and nothing but the shell's own tools, on the PATH."""
+    (folder / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "apt-get").chmod(0o755)
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages")
+def test_a_missing_browser_is_installed_where_we_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "chromium"
+    script = f'test "$1" = install || exit 0; echo > {target}; /bin/chmod 755 {target}'
+    _fake_apt(tmp_path, monkeypatch, script)
+    chromium.main()
+    assert chromium_path() == str(target)
+
+
+def test_a_browser_that_cannot_be_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fake_apt(tmp_path, monkeypatch, "echo no such package >&2; exit 100")
+    chromium.main()
+    assert "NO CHROMIUM" in capsys.readouterr().out
+
+
+def test_without_apt_nothing_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not chromium.install()
+
+
+def test_every_lock_file_must_be_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "requirements.txt"
+    broken.write_text("not a requirement ===\n")
+    assert audit.main([str(broken)]) == 1
+    assert "NOTHING WAS CHECKED" in capsys.readouterr().out
