@@ -157,7 +157,7 @@ def test_a_declined_card_on_a_hold_has_nobody_to_tell() -> None:
 def test_each_refund_is_told_once(booking: Booking) -> None:
     refunds = [uuid4(), uuid4()]
     for refund_id in [*refunds, refunds[0]]:
-        _emit(
+        on_fact(
             RefundSent(
                 payment_id=uuid4(), booking_id=booking.id, amount_cents=100, refund_id=refund_id
             )
