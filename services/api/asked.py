@@ -90,4 +90,3 @@ def _substance(
     if address and "zip" in values:
         faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
     return faults
-
