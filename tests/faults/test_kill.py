@@ -12,7 +12,7 @@ from tests.faults.site import Site
 
 pytestmark = pytest.mark.slow
 
-VICTIMS = {
+VICTIMS: dict[str, tuple[str, ...]] = {
     "web": ("web",),
     "worker": ("worker",),
     "sandbox": ("sandbox",),
