@@ -33,7 +33,15 @@ from bookings.slots import free_slots, next_slots
 from bookings.tests import oracle
 from bookings.tests.factories import NOW, TUESDAY_10, a_notary, hold
 from bookings.tests.oracle import HOUSTON, ZIPS, PlainJob, PlainNotary
-from bookings.tests.worlds import DAYS, claim_rows, notaries, plain, schedule_of, undone
+from bookings.tests.worlds import (
+    AT_LENGTH,
+    DAYS,
+    claim_rows,
+    notaries,
+    plain,
+    schedule_of,
+    undone,
+)
 from bookings.travel_time import drive_minutes
 from services.definitions import Hours, ServiceDefinition
 from services.errors import OutOfServiceArea, UnknownZip
@@ -112,7 +120,7 @@ def test_the_rule_offers_what_the_oracle_offers(asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=4 * AT_LENGTH, deadline=None)
 @given(asked=questions())
 def test_the_rule_offers_what_the_oracle_offers_at_length(asked: dict[str, Any]) -> None:
     check_rule(asked)

@@ -37,7 +37,7 @@ from bookings.tests.factories import (
     wanted,
 )
 from bookings.tests.oracle import HOUSTON, ZIPS
-from bookings.tests.worlds import undone
+from bookings.tests.worlds import AT_LENGTH, undone
 from hmnp.core.errors import DomainError
 from services.definitions import ServiceDefinition
 from services.tests.fixtures import Catalogue
@@ -221,7 +221,7 @@ def test_every_consecutive_pair_can_be_driven(
 
 
 @pytest.mark.slow
-@bounded(max_examples=400)
+@bounded(max_examples=AT_LENGTH)
 @given(steps=STEPS, offer=OFFERS)
 def test_every_consecutive_pair_can_be_driven_at_length(
     catalogue: Catalogue, steps: list[Any], offer: tuple[date, str, int]
