@@ -13,9 +13,8 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
-from bookings.holders import token_of
 from bookings.links import manage_path
-from bookings.models import Booking, SlotClaim
+from bookings.models import Booking
 from hmnp.accounts.principals import Kind, Principal, user_agent
 from hmnp.core import tokens
 from hmnp.core.client_address import client_ip
@@ -27,11 +26,6 @@ _A_WHILE = timedelta(hours=2)
 _MANAGE_FOR = timedelta(days=1)
 # Browsers drop a cookie of over 4096 bytes, name and attributes included.
 _DRAFT_LIMIT = 3500
-
-
-def keep_hold(response: HttpResponse, *, claim: SlotClaim) -> None:
-    """Let the browser carry a hold."""
-    keep_hold_token(response, text=token_of(claim).text)
 
 
 def keep_hold_token(response: HttpResponse, *, text: str) -> None:

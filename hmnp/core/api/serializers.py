@@ -116,14 +116,6 @@ class StrictCharField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class ErrorItemSerializer(serializers.Serializer[Any]):
-    """One fault of a request."""
-
-    field = serializers.CharField(allow_null=True)
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
 class ErrorDetailSerializer(serializers.Serializer[Any]):
     """What went wrong, for a program (`code`) and for a person (`message`)."""
 
