@@ -8,7 +8,7 @@ from typing import Any
 
 from bookings.claims import ClaimFacts
 from bookings.errors import PriceChanged
-from bookings.models import SlotClaim
+from bookings.models import Booking, SlotClaim
 from services import quotes
 from services.definitions import ServiceDefinition
 from services.presenters import pricing_body
@@ -102,4 +102,20 @@ def claim_facts(*, wanted: Wanted, pricing: Pricing) -> ClaimFacts:
         promo_code=wanted.promo_code or "",
         is_emergency=pricing.is_emergency,
         pricing=pricing.to_snapshot(),
+    )
+
+
+def booked_facts(
+    *, booking: Booking, service: ServiceDefinition, starts_at: datetime
+) -> ClaimFacts:
+    """Give what a claim for a booking that lost its own keeps; the price stays the booking's."""
+    return ClaimFacts(
+        service=service,
+        starts_at=starts_at,
+        customer_zip=booking.zip_code or None,
+        signers=booking.signers,
+        documents=booking.documents,
+        promo_code=booking.promo_code,
+        is_emergency=booking.is_emergency,
+        pricing=booking.pricing,
     )

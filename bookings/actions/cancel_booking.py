@@ -8,10 +8,11 @@ from uuid import UUID
 from bookings import claims, locks, promotions, timeline
 from bookings.actions.begin_closing import begin_closing
 from bookings.errors import CannotCancel
-from bookings.events import BookingCancelled, RefundOwed
+from bookings.events import BookingCancelled
 from bookings.models import Booking
 from bookings.policy import BY_US, Policy, Settlement, settle
-from bookings.states import BookingStatus, ClaimState, RefundStatus, TimelineAction
+from bookings.refunds_owed import owe_refund, settlement_changes
+from bookings.states import BookingStatus, ClaimState, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.errors import PreconditionFailed
@@ -57,12 +58,7 @@ def cancel_booking(
                 "cancelled_at": now,
                 "cancelled_by": actor.type.value,
                 "cancel_reason": reason,
-                "cancel_tier": settlement.tier,
-                "cancel_kept_cents": settlement.kept_cents,
-                "cancel_refund_cents": settlement.refund_cents,
-                "refund_status": (
-                    RefundStatus.PENDING if settlement.refund_cents else RefundStatus.NONE
-                ).value,
+                **settlement_changes(settlement),
                 "expires_at": None,
             },
         )
@@ -81,16 +77,12 @@ def cancel_booking(
                 previous_status=previous_status,
             )
         )
-        if settlement.refund_cents:
-            emit(
-                RefundOwed(
-                    booking_id=booking.pk,
-                    version=booking.version,
-                    actor=actor,
-                    amount_cents=settlement.refund_cents,
-                    reason_key="cancel",
-                )
-            )
+        owe_refund(
+            booking=booking,
+            actor=actor,
+            amount_cents=settlement.refund_cents,
+            reason_key="cancel",
+        )
         return booking
 
     return transactions.run(work)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from bookings import courtesy, locks, promotions, timeline
 from bookings.actions.confirm_booking import confirm_booking
-from bookings.actions.record_payment import owe_excess
 from bookings.errors import HoldExpired, InvalidStatusTransition
 from bookings.models import Booking, SlotClaim
+from bookings.refunds_owed import owe_excess
 from bookings.states import BookingStatus, TimelineAction
 from hmnp.core.context import Actor
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from bookings import claims, locks
 from bookings.availability import rank
-from bookings.claims import ClaimFacts, Occupied
+from bookings.claims import Occupied
 from bookings.courtesy import courtesy_holds, courtesy_key
 from bookings.models import Booking, SlotClaim
+from bookings.quoting import booked_facts
 from bookings.schedules import load
 from bookings.slots import ALTERNATIVES, Slot, free_slots
 from bookings.states import BookingStatus, ClaimState
@@ -92,16 +93,7 @@ def _take(
 ) -> SlotClaim:
     locks.lock_notaries(notary_ids=[notary_id])
     claim = claims.take(
-        facts=ClaimFacts(
-            service=service,
-            starts_at=starts_at,
-            customer_zip=booking.zip_code or None,
-            signers=booking.signers,
-            documents=booking.documents,
-            promo_code=booking.promo_code,
-            is_emergency=booking.is_emergency,
-            pricing=booking.pricing,
-        ),
+        facts=booked_facts(booking=booking, service=service, starts_at=starts_at),
         notary_id=notary_id,
         holder_key=courtesy_key(booking.pk),
         state=ClaimState.HELD,

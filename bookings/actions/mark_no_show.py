@@ -7,10 +7,11 @@ from uuid import UUID
 
 from bookings import locks, timeline
 from bookings.errors import InvalidStatusTransition
-from bookings.events import BookingNoShow, RefundOwed
+from bookings.events import BookingNoShow
 from bookings.models import Booking
 from bookings.policy import NO_SHOW, Policy, settle
-from bookings.states import BookingStatus, RefundStatus, TimelineAction, may_move
+from bookings.refunds_owed import owe_refund, settlement_changes
+from bookings.states import BookingStatus, TimelineAction, may_move
 from hmnp.core import transactions
 from hmnp.core.context import Actor
 from hmnp.core.events import emit
@@ -40,25 +41,16 @@ def mark_no_show(*, booking_id: UUID, actor: Actor, now: datetime) -> Booking:
             now=now,
             changes={
                 "status": BookingStatus.NO_SHOW.value,
-                "cancel_tier": settlement.tier,
-                "cancel_kept_cents": settlement.kept_cents,
-                "cancel_refund_cents": settlement.refund_cents,
-                "refund_status": (
-                    RefundStatus.PENDING if settlement.refund_cents else RefundStatus.NONE
-                ).value,
+                **settlement_changes(settlement),
             },
         )
         emit(BookingNoShow(booking_id=booking.pk, version=booking.version, actor=actor))
-        if settlement.refund_cents:
-            emit(
-                RefundOwed(
-                    booking_id=booking.pk,
-                    version=booking.version,
-                    actor=actor,
-                    amount_cents=settlement.refund_cents,
-                    reason_key="no_show",
-                )
-            )
+        owe_refund(
+            booking=booking,
+            actor=actor,
+            amount_cents=settlement.refund_cents,
+            reason_key="no_show",
+        )
         return booking
 
     return transactions.run(work)

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from bookings import claims, locks, promotions
 from bookings.actions.confirm_booking import confirm_booking
-from bookings.actions.record_payment import owe_excess
-from bookings.claims import ClaimFacts
 from bookings.errors import SlotTaken, SlotUnavailable
 from bookings.models import Booking
+from bookings.quoting import booked_facts
+from bookings.refunds_owed import owe_excess
 from bookings.slots import win
 from bookings.states import BookingStatus, ClaimState
 from hmnp.core.context import Actor
@@ -39,16 +39,7 @@ def reclaim_slot(*, booking_id: UUID, actor: Actor, now: datetime) -> bool:
         if current.status not in _WAITING or locked.claim is not None:
             return current.status == BookingStatus.CONFIRMED
         claim = claims.take(
-            facts=ClaimFacts(
-                service=service,
-                starts_at=current.starts_at,
-                customer_zip=current.zip_code or None,
-                signers=current.signers,
-                documents=current.documents,
-                promo_code=current.promo_code,
-                is_emergency=current.is_emergency,
-                pricing=current.pricing,
-            ),
+            facts=booked_facts(booking=current, service=service, starts_at=current.starts_at),
             notary_id=notary_id,
             holder_key=f"booking:{booking_id}",
             state=ClaimState.HELD,

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from bookings import timeline
 from bookings.actions.confirm_booking import confirm_booking
-from bookings.events import RefundOwed
 from bookings.models import Booking, SlotClaim
+from bookings.refunds_owed import owe_excess
 from bookings.states import BookingStatus, ClaimState, TimelineAction
 from hmnp.core.context import Actor
-from hmnp.core.events import emit
 
 
 class PaymentOutcome(StrEnum):
@@ -55,21 +54,6 @@ def record_payment(
     if outcome in (PaymentOutcome.RECORDED, PaymentOutcome.CONFIRMED):
         owe_excess(booking=booking, actor=actor, reason_key=f"excess-{booking.version}")
     return outcome
-
-
-def owe_excess(*, booking: Booking, actor: Actor, reason_key: str) -> None:
-    """State that what was paid above the price goes back, if anything was."""
-    excess = booking.net_paid_cents - booking.price_cents
-    if excess > 0:
-        emit(
-            RefundOwed(
-                booking_id=booking.pk,
-                version=booking.version,
-                actor=actor,
-                amount_cents=excess,
-                reason_key=reason_key,
-            )
-        )
 
 
 def _outcome(*, booking: Booking, claim: SlotClaim | None) -> PaymentOutcome:

@@ -77,6 +77,7 @@ def store_document(
     try:
         return transactions.run(work)
     except Exception:
+        # Whatever undid the row, nobody will ever read the file.
         default_storage.delete(name)
         raise
 

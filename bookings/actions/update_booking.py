@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from bookings import claims, locks, timeline
-from bookings.actions.record_payment import owe_excess
 from bookings.errors import InvalidStatusTransition, SlotUnavailable
 from bookings.events import BookingRepriced, BookingRescheduled, BookingUpdated
 from bookings.locks import LockedBooking
 from bookings.models import Booking
 from bookings.policy import Move, Policy, judge_move
 from bookings.quoting import Wanted, claim_facts
+from bookings.refunds_owed import owe_excess
 from bookings.slots import win
 from bookings.states import BookingStatus, TimelineAction
 from hmnp.core import transactions
