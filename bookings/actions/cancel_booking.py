@@ -15,6 +15,7 @@ from bookings.refunds_owed import owe_refund, settlement_changes
 from bookings.states import BookingStatus, ClaimState, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import PreconditionFailed
 from hmnp.core.events import emit
 from services.catalogue import require_service
@@ -83,9 +84,12 @@ def cancel_booking(
             amount_cents=settlement.refund_cents,
             reason_key="cancel",
         )
+        crashpoint("cancel.written")
         return booking
 
-    return transactions.run(work)
+    booking = transactions.run(work)
+    crashpoint("cancel.committed")
+    return booking
 
 
 def preview_cancellation(

@@ -10,6 +10,7 @@ from bookings import claims, locks
 from bookings.models import SlotClaim
 from bookings.states import ClaimState
 from hmnp.core import transactions
+from hmnp.core.crashpoints import crashpoint
 from services.catalogue import require_service
 
 # The claim under the lock is judged again by the database's clock; this only keeps the sweep from
@@ -25,7 +26,11 @@ def expire_holds(*, limit: int = 200) -> int:
         .order_by("expires_at")
         .values_list("pk", flat=True)[:limit]
     )
-    return sum(transactions.run(partial(_expire, claim_id)) for claim_id in dead)
+    count = 0
+    for claim_id in dead:
+        count += transactions.run(partial(_expire, claim_id))
+        crashpoint("expire.committed")
+    return count
 
 
 def _expire(claim_id: UUID) -> bool:

@@ -8,6 +8,7 @@ from bookings import claims, holders, locks
 from bookings.errors import HoldNotFound
 from bookings.states import ClaimState
 from hmnp.core import transactions
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.tokens import Token
 from services.catalogue import require_service
 
@@ -29,3 +30,4 @@ def release_hold(*, claim_id: UUID, token: Token) -> None:
             claims.turn(claim=claim, source=(ClaimState.PAYING,), target=ClaimState.CLOSING)
 
     transactions.run(work)
+    crashpoint("release.committed")

@@ -19,6 +19,7 @@ from bookings.slots import win
 from bookings.states import BookingStatus, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound, PreconditionFailed, ServiceUnavailable
 from hmnp.core.events import emit
 from services import quotes
@@ -71,9 +72,11 @@ def update_booking(
         booking = _read(booking_id, expected_version)
         plan = plan_update(booking=booking, changes=changes, actor=actor, now=now)
         try:
-            return _carry_out(booking, plan, actor, now)
+            changed = _carry_out(booking, plan, actor, now)
         except _PlannedFromOldVersion:
             continue
+        crashpoint("update.committed")
+        return changed
     raise ServiceUnavailable(retry_after=1)
 
 
@@ -211,6 +214,7 @@ def _apply(
         changes=values,
     )
     _state(booking, before, is_move=plan.move is not None, actor=actor)
+    crashpoint("update.written")
     return booking
 
 

@@ -10,6 +10,7 @@ from bookings.errors import HoldExpired
 from bookings.models import Booking
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound
 from payments.late_money import close_choice, settle_late_case
 from payments.locks import lock_payment
@@ -43,4 +44,6 @@ def choose_late_alternative(
         settle_late_case(payment=payment, how="The customer chose another time.")
         return booking
 
-    return transactions.run(work)
+    booking = transactions.run(work)
+    crashpoint("late.chosen")
+    return booking

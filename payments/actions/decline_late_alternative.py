@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hmnp.core import transactions
+from hmnp.core.crashpoints import crashpoint
 from payments.late_money import give_back
 from payments.states import LateChoiceState
 
@@ -15,7 +16,7 @@ def decline_late_alternative(*, choice_id: UUID, now: datetime) -> bool:
 
     False when the choice was over already. Raises `NotFound`.
     """
-    return transactions.run(
+    is_given_back = transactions.run(
         lambda: give_back(
             choice_id=choice_id,
             state=LateChoiceState.DECLINED,
@@ -23,3 +24,5 @@ def decline_late_alternative(*, choice_id: UUID, now: datetime) -> bool:
             now=now,
         )
     )
+    crashpoint("late.declined")
+    return is_given_back

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import DomainError
 from payments import candidates, mismatches, stripe_listing
 from payments import stripe_gateway as gateway
@@ -68,6 +69,7 @@ def reconcile_payments(
         if not is_read_only:
             is_mended = line.outcome.startswith(_MENDED)
             mismatches.record(found=line.found, now=now, mended=outcome if is_mended else "")
+            crashpoint("reconcile.recorded")
     if not is_read_only:
         mismatches.resolve_all_but(
             found=[line.found for line in report.lines], seen_before=before, now=now

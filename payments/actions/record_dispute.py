@@ -12,6 +12,7 @@ from bookings.states import BookingStatus
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case, settle_case
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.events import emit
 from payments import doorbell
 from payments import stripe_gateway as gateway
@@ -66,6 +67,7 @@ def record_provider_dispute(
     if payment is None or not found.intent_id:
         return False
     transactions.run(lambda: _record(payment.pk, found, actor, now))
+    crashpoint("dispute.recorded")
     return True
 
 

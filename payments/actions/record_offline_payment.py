@@ -12,6 +12,7 @@ from bookings.locks import LockedBooking, lock_booking
 from bookings.states import BookingStatus
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.events import emit
 from payments import doorbell
@@ -95,7 +96,9 @@ def record_offline_payment(
             doorbell.ring(doorbell.ATTEND, open_one.pk)
         return payment
 
-    return transactions.run(work)
+    payment = transactions.run(work)
+    crashpoint("cash.recorded")
+    return payment
 
 
 def _kind(locked: LockedBooking, amount_cents: int) -> PaymentKind:

@@ -9,6 +9,7 @@ from bookings.actions.record_refund import record_refund
 from bookings.errors import InvalidStatusTransition
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from hmnp.core.events import emit
 from payments.actions.request_refund import captured_of, given_back_of, new_refund
 from payments.events import RefundSent
@@ -62,7 +63,9 @@ def record_refund_by_hand(*, refund_id: UUID, note: str, actor: Actor, now: date
         )
         return given
 
-    return transactions.run(work)
+    given = transactions.run(work)
+    crashpoint("refund.handed")
+    return given
 
 
 def _replacement(locked: LockedPayment, failed: Refund, now: datetime) -> Refund:

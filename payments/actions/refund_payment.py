@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from payments.actions.request_refund import captured_of, given_back_of, request_refund
 from payments.ledger import refundable_cents
 from payments.locks import lock_payment
@@ -52,4 +53,6 @@ def refund_payment(
         )
         return refund
 
-    return transactions.run(work)
+    refund = transactions.run(work)
+    crashpoint("refund.promised")
+    return refund

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from hmnp.core.crashpoints import crashpoint
 from payments import stripe_gateway as gateway
 from payments.comparison import left_of
 from payments.provider import GatewayError
@@ -45,6 +46,7 @@ def refund_unknown_charge(*, intent_id: str, now: datetime, grace: timedelta = G
                 idempotency_key=key,
                 metadata={"unknown_charge": intent_id},
             )
+            crashpoint("unknown.refunded")
             logger.warning(
                 "unknown charge refunded", extra={"intent_id": intent_id, "amount_cents": left}
             )

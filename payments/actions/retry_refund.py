@@ -8,6 +8,7 @@ from uuid import UUID
 from bookings.errors import InvalidStatusTransition
 from hmnp.core import transactions
 from hmnp.core.context import Actor
+from hmnp.core.crashpoints import crashpoint
 from payments import doorbell
 from payments.actions.request_refund import captured_of, given_back_of, new_refund
 from payments.ledger import refundable_cents
@@ -50,4 +51,6 @@ def retry_refund(*, refund_id: UUID, actor: Actor, now: datetime) -> Refund:
         doorbell.ring(doorbell.SEND_REFUND, again.pk)
         return again
 
-    return transactions.run(work)
+    again = transactions.run(work)
+    crashpoint("refund.repeated")
+    return again
