@@ -29,7 +29,16 @@ def production_environment() -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRETS": f"whsec_{secrets.token_hex(16)}",
         "POSTMARK_SERVER_TOKEN": secrets.token_hex(16),
         "GHL_WEBHOOK_PUBLIC_KEY": pem.replace("\n", "\\n"),
+        "GHL_API_TOKEN": f"pit-{secrets.token_hex(16)}",
+        "GHL_LOCATION_ID": secrets.token_hex(10),
+        "GHL_CALENDAR_ID": secrets.token_hex(10),
+        "PROOF_API_KEY": f"prf_{secrets.token_hex(16)}",
         "PROOF_WEBHOOK_SIGNING_KEY": secrets.token_hex(16),
+        "GOOGLE_SERVICE_ACCOUNT_FILE": "/run/secrets/google-service-account.json",
+        "GOOGLE_CALENDAR_ID": "bookings@example.com",
+        "TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}",
+        "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
+        "TWILIO_FROM": "+17135550100",
     }
 
 

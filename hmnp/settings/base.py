@@ -311,9 +311,35 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_REFUND_UNKNOWN_CHARGES = env.bool("STRIPE_REFUND_UNKNOWN_CHARGES", default=True)
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/")
 
+# Destinations that are not used, by name: no job is written for them.
+INTEGRATIONS_OFF: list[str] = env.list("INTEGRATIONS_OFF", default=[])
+
+GHL_API_BASE = env.str("GHL_API_BASE", default="https://services.leadconnectorhq.com")
+GHL_API_TOKEN = env.str("GHL_API_TOKEN", default="")
+# GoHighLevel wants another version of each module.
+GHL_API_VERSION_CONTACTS = env.str("GHL_API_VERSION_CONTACTS", default="2021-07-28")
+GHL_API_VERSION_CALENDARS = env.str("GHL_API_VERSION_CALENDARS", default="2021-04-15")
+GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", default="")
+GHL_CALENDAR_ID = env.str("GHL_CALENDAR_ID", default="")
+GHL_PIPELINE_NAME = env.str("GHL_PIPELINE_NAME", default="Lead to Service")
 # GoHighLevel's published Ed25519 key for X-GHL-Signature; a PEM in one line, \n escaped.
 GHL_WEBHOOK_PUBLIC_KEY = env.str("GHL_WEBHOOK_PUBLIC_KEY", default="", multiline=True)
+
+PROOF_API_BASE = env.str("PROOF_API_BASE", default="https://api.proof.com")
+PROOF_API_KEY = env.str("PROOF_API_KEY", default="")
 PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="")
+
+GOOGLE_CALENDAR_API_BASE = env.str(
+    "GOOGLE_CALENDAR_API_BASE", default="https://www.googleapis.com/calendar/v3"
+)
+GOOGLE_SERVICE_ACCOUNT_FILE = env.str("GOOGLE_SERVICE_ACCOUNT_FILE", default="")
+# The company's calendar, for notaries who keep none of their own.
+GOOGLE_CALENDAR_ID = env.str("GOOGLE_CALENDAR_ID", default="")
+
+TWILIO_API_BASE = env.str("TWILIO_API_BASE", default="https://api.twilio.com")
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+TWILIO_FROM = env.str("TWILIO_FROM", default="")
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="anymail.backends.postmark.EmailBackend")
 ANYMAIL = {

@@ -19,7 +19,21 @@ STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_sand
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=SANDBOX_URL)
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=f"{SANDBOX_URL}/js/v3/")
 PAYMENT_PAGE_CSP = payment_page_csp(js_url=STRIPE_JS_URL, api_base=STRIPE_API_BASE)
+GHL_API_BASE = env.str("GHL_API_BASE", default=f"{SANDBOX_URL}/ghl")
+GHL_API_TOKEN = env.str("GHL_API_TOKEN", default="pit-sandbox")
+GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", default="loc_sandbox")
+GHL_CALENDAR_ID = env.str("GHL_CALENDAR_ID", default="cal_sandbox")
+PROOF_API_BASE = env.str("PROOF_API_BASE", default=f"{SANDBOX_URL}/proof")
+PROOF_API_KEY = env.str("PROOF_API_KEY", default="prf_test_sandbox")
 PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="proof_sandbox")
+GOOGLE_CALENDAR_API_BASE = env.str(
+    "GOOGLE_CALENDAR_API_BASE", default=f"{SANDBOX_URL}/google/calendar/v3"
+)
+GOOGLE_CALENDAR_ID = env.str("GOOGLE_CALENDAR_ID", default="bookings@sandbox.example")
+TWILIO_API_BASE = env.str("TWILIO_API_BASE", default=f"{SANDBOX_URL}/twilio")
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="ACsandbox")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="twilio_sandbox")
+TWILIO_FROM = env.str("TWILIO_FROM", default="+17135550142")
 
 ANYMAIL = {
     **ANYMAIL,

@@ -7,8 +7,18 @@ from hmnp.settings.base import (
     ALLOWED_HOSTS,
     ANYMAIL,
     EMAIL_BACKEND,
+    GHL_API_BASE,
+    GHL_API_TOKEN,
+    GHL_CALENDAR_ID,
+    GHL_LOCATION_ID,
     GHL_WEBHOOK_PUBLIC_KEY,
+    GOOGLE_CALENDAR_API_BASE,
+    GOOGLE_CALENDAR_ID,
+    GOOGLE_SERVICE_ACCOUNT_FILE,
     HOLDS_PER_ADDRESS,
+    INTEGRATIONS_OFF,
+    PROOF_API_BASE,
+    PROOF_API_KEY,
     PROOF_WEBHOOK_SIGNING_KEY,
     PUBLIC_BASE_URL,
     SANDBOX_URL,
@@ -19,6 +29,10 @@ from hmnp.settings.base import (
     STRIPE_PUBLISHABLE_KEY,
     STRIPE_WEBHOOK_SECRETS,
     TOKEN_KEYS,
+    TWILIO_ACCOUNT_SID,
+    TWILIO_API_BASE,
+    TWILIO_AUTH_TOKEN,
+    TWILIO_FROM,
     env,
 )
 
@@ -71,11 +85,41 @@ _refuse(
     not STRIPE_API_BASE.startswith("https://") or not STRIPE_JS_URL.startswith("https://"),
     "STRIPE_API_BASE and STRIPE_JS_URL must be Stripe's https addresses.",
 )
-_refuse(not GHL_WEBHOOK_PUBLIC_KEY, "GHL_WEBHOOK_PUBLIC_KEY must hold GoHighLevel's public key.")
-_refuse(
-    not PROOF_WEBHOOK_SIGNING_KEY or "sandbox" in PROOF_WEBHOOK_SIGNING_KEY,
-    "PROOF_WEBHOOK_SIGNING_KEY must be the signing key given to Proof at subscription.",
-)
+# What a destination needs; one that is not used is named in INTEGRATIONS_OFF.
+_NEEDED = {
+    "ghl": {
+        "GHL_API_TOKEN": GHL_API_TOKEN,
+        "GHL_LOCATION_ID": GHL_LOCATION_ID,
+        "GHL_CALENDAR_ID": GHL_CALENDAR_ID,
+        "GHL_WEBHOOK_PUBLIC_KEY": GHL_WEBHOOK_PUBLIC_KEY,
+    },
+    "proof": {
+        "PROOF_API_KEY": PROOF_API_KEY,
+        "PROOF_WEBHOOK_SIGNING_KEY": PROOF_WEBHOOK_SIGNING_KEY,
+    },
+    "google_calendar": {
+        "GOOGLE_SERVICE_ACCOUNT_FILE": GOOGLE_SERVICE_ACCOUNT_FILE,
+        "GOOGLE_CALENDAR_ID": GOOGLE_CALENDAR_ID,
+    },
+    "sms": {
+        "TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN,
+        "TWILIO_FROM": TWILIO_FROM,
+    },
+}
+for _name, _variables in _NEEDED.items():
+    for _variable, _value in _variables.items():
+        _refuse(
+            _name not in INTEGRATIONS_OFF and (not _value or "sandbox" in _value),
+            f"{_variable} must be set, or {_name} named in INTEGRATIONS_OFF.",
+        )
+for _variable, _value in {
+    "GHL_API_BASE": GHL_API_BASE,
+    "PROOF_API_BASE": PROOF_API_BASE,
+    "GOOGLE_CALENDAR_API_BASE": GOOGLE_CALENDAR_API_BASE,
+    "TWILIO_API_BASE": TWILIO_API_BASE,
+}.items():
+    _refuse(not _value.startswith("https://"), f"{_variable} must be an https address.")
 _refuse(
     EMAIL_BACKEND.startswith("anymail.backends.postmark")
     and (
