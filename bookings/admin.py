@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -111,6 +112,8 @@ class BookingAdmin(ReadOnlyMixin, admin.ModelAdmin[Booking]):
     search_fields = ["reference", "customer_email", "customer_name"]
     ordering = ["-starts_at"]
     show_full_result_count = False
+    # An address without a scheme means https; Django 5 asks to be told.
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     inlines = [TimelineInline]
     actions = ["start", "complete", "no_show", "cancel_by_us"]
 

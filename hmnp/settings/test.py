@@ -7,6 +7,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Nothing is collected: tests read no static file, and a missing folder would only be warned of.
+STATIC_ROOT = None
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 HOLDS_PER_ADDRESS = "off"
 CELERY_TASK_PUBLISH_RETRY = False
