@@ -59,6 +59,11 @@ class BookingRescheduled(BookingEvent):
 
 
 @dataclass(frozen=True)
+class DocumentsChanged(BookingEvent):
+    """A document of a remote session was added or taken back."""
+
+
+@dataclass(frozen=True)
 class BookingAssigned(BookingEvent):
     """Another notary, same time."""
 

@@ -89,6 +89,7 @@ ROUTES: dict[type[Event], Route] = {
         )
     ),
     bookings.BookingRescheduled: Route(mails=(Mail(MessageKind.RESCHEDULED),)),
+    bookings.DocumentsChanged: NOWHERE,
     bookings.BookingAssigned: NOWHERE,
     bookings.BookingStarted: NOWHERE,
     bookings.BookingCompleted: NOWHERE,

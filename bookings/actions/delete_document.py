@@ -9,12 +9,14 @@ from django.core.files.storage import default_storage
 
 from bookings import locks, timeline
 from bookings.errors import InvalidStatusTransition
+from bookings.events import DocumentsChanged
 from bookings.models import BookingDocument
 from bookings.models.booking import DocumentStatus
 from bookings.states import BookingStatus, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor
 from hmnp.core.errors import NotFound
+from hmnp.core.events import emit
 
 _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 
@@ -31,13 +33,15 @@ def delete_document(*, booking_id: UUID, document_id: UUID, actor: Actor, now: d
             raise InvalidStatusTransition
         document.status = DocumentStatus.DELETED
         document.save(update_fields=["status"])
-        timeline.record(
+        timeline.apply(
             booking=booking,
             action=TimelineAction.UPDATED,
             actor=actor,
             now=now,
+            changes={},
             metadata={"documentRemoved": document_id},
         )
+        emit(DocumentsChanged(booking_id=booking.pk, version=booking.version, actor=actor))
         return document
 
     document = transactions.run(work)

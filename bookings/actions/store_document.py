@@ -12,12 +12,14 @@ from django.core.files.uploadedfile import UploadedFile
 
 from bookings import locks, timeline
 from bookings.errors import InvalidStatusTransition
+from bookings.events import DocumentsChanged
 from bookings.models import BookingDocument
 from bookings.models.booking import DocumentStatus
 from bookings.states import BookingStatus, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor
 from hmnp.core.errors import Fault, PayloadTooLarge, ValidationFailed
+from hmnp.core.events import emit
 from services.definitions import ServiceType
 
 # Proof takes 30 MB a document.
@@ -65,13 +67,16 @@ def store_document(
             storage_name=name,
             uploaded_at=now,
         )
-        timeline.record(
+        # The version rises with the documents: what is held outside is compared by it.
+        timeline.apply(
             booking=booking,
             action=TimelineAction.UPDATED,
             actor=actor,
             now=now,
+            changes={},
             metadata={"documentAdded": document_id},
         )
+        emit(DocumentsChanged(booking_id=booking.pk, version=booking.version, actor=actor))
         return document
 
     try:

@@ -17,7 +17,9 @@ from bookings.actions import store_document as module
 from bookings.actions.purge_documents import purge_documents
 from bookings.actions.store_document import store_document
 from bookings.errors import InvalidStatusTransition
+from bookings.events import DocumentsChanged
 from bookings.models import Booking, BookingDocument
+from bookings.session_readiness import missing
 from bookings.tasks import expire_holds
 from bookings.tasks import purge_documents as purge_task
 from bookings.tests.callers import (
@@ -31,6 +33,7 @@ from bookings.tests.callers import (
     ron_body,
 )
 from bookings.tests.factories import CUSTOMER, NOW, a_notary, book
+from bookings.tests.hearing import heard
 from services.tests.fixtures import Catalogue
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -175,7 +178,7 @@ class TestUpload:
         def fail(**kwargs: Any) -> None:
             raise InvalidStatusTransition
 
-        monkeypatch.setattr("bookings.actions.store_document.timeline.record", fail)
+        monkeypatch.setattr("bookings.actions.store_document.timeline.apply", fail)
         refusal(upload(booking), 409, "INVALID_STATUS_TRANSITION")
         assert not BookingDocument.objects.exists()
         assert files(tmp_path) == []
@@ -252,3 +255,38 @@ def test_the_contracts_way_to_a_remote_booking() -> None:
     booking = Booking.objects.get(pk=answer.json()["booking"]["id"])
     caller = Caller(f"Bearer {answer.json()['accessToken']}")
     assert upload(booking, caller=caller).status_code == 201
+
+
+class TestWhatFollows:
+    """Whoever lives above hears of it, and the customer is told what is still missing."""
+
+    def test_each_change_is_a_fact_at_a_version_of_its_own(self, booking: Booking) -> None:
+        with heard(DocumentsChanged) as facts:
+            document_id = upload(booking).json()["documentId"]
+            upload(booking, b"no pdf")
+            customer_of(booking).delete(f"/bookings/{booking.pk}/documents/{document_id}")
+        versions = [fact.version for fact in facts if isinstance(fact, DocumentsChanged)]
+        assert versions == [booking.version + 1, booking.version + 2]
+
+    @pytest.mark.parametrize(
+        ("people", "codes"),
+        [
+            ([], ["signers"]),
+            ([{"name": "Ada", "email": "a@example.com"}], ["signers"]),
+            ([{"name": "A", "email": "a@x.com"}, {"name": "B", "email": ""}], ["signers"]),
+            ([{"name": "A", "email": "a@x.com"}, {"name": "B", "email": "A@x.com"}],
+             ["signer_emails"]),
+            ([{"name": "A", "email": "a@x.com"}, {"name": "B", "email": "b@x.com"}], []),
+        ],
+    )  # fmt: skip
+    def test_a_session_needs_documents_and_everybodys_own_address(
+        self, people: list[dict[str, str]], codes: list[str]
+    ) -> None:
+        booking = book(slug="ron", zip_code=None, signers=2)
+        booking.signer_details = people
+        assert missing(booking=booking) == ["documents", *codes]
+        upload(booking)
+        assert missing(booking=booking) == codes
+
+    def test_an_appointment_in_person_needs_nothing(self) -> None:
+        assert missing(booking=book()) == []
