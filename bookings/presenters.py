@@ -7,6 +7,7 @@ from typing import Any
 
 from bookings.actions.hold_slot import Held
 from bookings.models import Booking, BookingDocument, TimelineEvent
+from bookings.policy import Settlement
 from bookings.quoting import Wanted, fresh_quote
 from bookings.states import BookingStatus, RefundStatus
 from hmnp.core.money import CURRENCY, dollars
@@ -93,6 +94,17 @@ def _cancellation(booking: Booking) -> dict[str, Any] | None:
         "fee": dollars(booking.cancel_kept_cents),
         "refundAmount": dollars(booking.cancel_refund_cents),
         "refundStatus": RefundStatus(booking.refund_status).value,
+    }
+
+
+def settlement_body(settlement: Settlement) -> dict[str, Any]:
+    """Give what cancelling would keep and give back, named as in a cancelled booking."""
+    return {
+        "tier": settlement.tier,
+        "label": settlement.label,
+        "fee": dollars(settlement.kept_cents),
+        "refundAmount": dollars(settlement.refund_cents),
+        "currency": CURRENCY,
     }
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bookings import holders, ics, queries
-from bookings.actions.cancel_booking import cancel_booking
+from bookings.actions.cancel_booking import cancel_booking, preview_cancellation
 from bookings.actions.create_booking import create_booking
 from bookings.actions.update_booking import update_booking
 from bookings.api.asked import asked_booking, asked_changes, naming
@@ -20,6 +20,7 @@ from bookings.api.lookup import BOOKING_ID, IF_MATCH, expected_version, visible_
 from bookings.api.schemas import (
     BookingListSerializer,
     BookingSerializer,
+    CancellationPreviewSerializer,
     CreatedBookingSerializer,
     TimelineSerializer,
 )
@@ -31,7 +32,7 @@ from bookings.api.serializers import (
     CustomerSerializer,
 )
 from bookings.models import Booking
-from bookings.presenters import booking_body, etag, event_body
+from bookings.presenters import booking_body, etag, event_body, settlement_body
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Kind, principal_of
 from hmnp.core import tokens
@@ -58,6 +59,7 @@ class BookingViewSet(ApiViewSet):
         "update": _WRITE,
         "partial_update": _WRITE,
         "destroy": _WRITE,
+        "cancellation": _READ,
         "events": _READ,
         "calendar": _READ,
     }
@@ -160,6 +162,21 @@ class BookingViewSet(ApiViewSet):
             expected_version=expected_version(request, booking),
         )
         return _answer(cancelled)
+
+    @extend_schema(
+        operation_id="previewCancellation",
+        summary="What cancelling now would keep and give back; nothing is changed",
+        parameters=[BOOKING_ID],
+        responses={200: CancellationPreviewSerializer, **errors(401, 403, 404, 409)},
+    )
+    @action(detail=True, methods=["get"])
+    def cancellation(self, request: Request, booking_id: str) -> Response:
+        """Answer the preview with the booking's `ETag`, for an `If-Match` of the cancelling."""
+        booking = visible_booking(request, booking_id)
+        settlement = preview_cancellation(
+            booking=booking, actor=principal_of(request).actor, now=timezone.now()
+        )
+        return Response(settlement_body(settlement), headers={"ETag": etag(booking)})
 
     @extend_schema(
         operation_id="listBookingEvents",

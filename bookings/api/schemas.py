@@ -107,6 +107,16 @@ class CancellationSerializer(serializers.Serializer[Any]):
     refundStatus = serializers.ChoiceField(choices=[status.value for status in RefundStatus])
 
 
+class CancellationPreviewSerializer(serializers.Serializer[Any]):
+    """What cancelling now would keep and give back."""
+
+    tier = serializers.CharField()
+    label = serializers.CharField(help_text="The tier in words.")
+    fee = MoneyField(help_text="What would be kept of what was paid.")
+    refundAmount = MoneyField()
+    currency = serializers.CharField()
+
+
 class BookingSerializer(serializers.Serializer[Any]):
     """A booking."""
 

@@ -103,6 +103,7 @@ def test_no_address_of_the_api_is_left_out() -> None:
         *("/services", "/services/{id_or_slug}", "/services/pricing", "/availability"),
         *("/availability/hold", "/availability/hold/{hold_id}", "/bookings"),
         *("/bookings/{booking_id}", "/bookings/{booking_id}/events"),
+        "/bookings/{booking_id}/cancellation",
         *("/bookings/{booking_id}/calendar.ics", "/bookings/{booking_id}/documents"),
         *("/bookings/{booking_id}/documents/{document_id}", "/payments/intent"),
         *("/payments/confirm", "/payments/{id}", "/webhooks/stripe", "/webhooks/ghl"),
@@ -184,12 +185,15 @@ class TestAnswers:
         check(caller.put(address, {}), "put", one, 400)
         check(caller.get(f"{address}/events"), "get", f"{one}/events", 200)
         check(staff_caller().get(f"{address}/events"), "get", f"{one}/events", 200)
+        preview = f"{one}/cancellation"
+        check(caller.get(f"{address}/cancellation"), "get", preview, 200)
         payment = Payment.objects.get()
         paid = "/payments/{id}"
         check(caller.get(f"/payments/{payment.pk}"), "get", paid, 200)
         check(partner_caller().get(f"/payments/{payment.pk}"), "get", paid, 404)
         check(caller.delete(f"{address}?reason=ill"), "delete", one, 200)
         check(caller.get(address), "get", one, 200)
+        check(caller.get(f"{address}/cancellation"), "get", preview, 409)
         Booking.objects.update(status="COMPLETED")
         check(caller.delete(address), "delete", one, 409)
 
