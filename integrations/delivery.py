@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import timedelta
 from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -15,9 +16,9 @@ from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.request_id import working_on
-from integrations import outbox
+from integrations import destinations, outbox
 from integrations.connectors import CONNECTORS
-from integrations.errors import ConnectorError, NoLongerWanted
+from integrations.errors import ConnectorError, NoLongerWanted, Postponed
 from integrations.models import OutboxJob
 from integrations.receipts import Receipt
 from integrations.states import Destination, JobKind
@@ -35,29 +36,49 @@ def attempt(*, job_id: UUID) -> None:
         return
     crashpoint("outbox.claimed")
     with working_on(job.request_id):
+        destination = Destination(job.destination)
         try:
-            receipt = CONNECTORS[Destination(job.destination)](job, transactions.database_now())
+            receipt = CONNECTORS[destination](job, transactions.database_now())
         except NoLongerWanted as refusal:
             outbox.supersede(job=job, reason=refusal.reason)
+        except Postponed as later:
+            outbox.postpone(job=job, reason=later.reason, delay=later.delay)
         except ConnectorError as error:
             _log(job, error.reason)
-            outbox.fail(
-                job=job,
-                reason=error.reason,
-                permanent=error.permanent,
-                is_outcome_unknown=error.is_outcome_unknown,
-            )
+            _failed(job, destination, error)
         except (Exception, SoftTimeLimitExceeded) as error:
             # A mistake of ours, or no time left. Its text may name people, where it broke does not.
             _log(job, where(error))
             outbox.fail(job=job, reason=where(error), permanent=False, is_outcome_unknown=True)
         else:
             crashpoint("outbox.sent")
+            destinations.record_success(destination=destination)
             outbox.succeed(
                 job=job,
                 external_id=receipt.external_id,
                 alongside=lambda: _tell_timeline(job, receipt),
             )
+
+
+def _failed(job: OutboxJob, destination: Destination, error: ConnectorError) -> None:
+    if error.are_credentials_refused:
+        # Trying on would lose every job of the destination to one wrong key.
+        destinations.pause(
+            destination=destination, by=destinations.SYSTEM, reason=f"it {error.reason}"
+        )
+        outbox.postpone(job=job, reason=error.reason, delay=timedelta())
+        return
+    if error.permanent:
+        destinations.record_success(destination=destination)
+    else:
+        destinations.record_failure(destination=destination)
+    outbox.fail(
+        job=job,
+        reason=error.reason,
+        permanent=error.permanent,
+        is_outcome_unknown=error.is_outcome_unknown,
+        not_before=error.retry_after,
+    )
 
 
 def where(error: BaseException) -> str:

@@ -21,8 +21,10 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
+from hmnp.core.cases import CaseKind, open_case, settle_case
 from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
+from integrations.destinations import SHUT_SQL
 from integrations.leases import LEASE, retry_delay
 from integrations.models import OutboxJob
 from integrations.states import Destination, JobKind, JobState, MessageKind
@@ -34,10 +36,12 @@ RUN_JOB = "integrations.run_job"
 
 @dataclass(frozen=True)
 class Policy:
-    """How hard to try before a person is called."""
+    """How hard to try before a person is called, and which of several due jobs goes first."""
 
     max_attempts: int
     give_up_after: timedelta
+    priority: int = 1
+    is_required: bool = True
 
 
 # With the back-off of `leases`: a dozen tries in the first six hours, then hourly for three days.
@@ -77,13 +81,15 @@ def enqueue_sync(
     *, destination: Destination, booking_id: UUID, version: int, policy: Policy
 ) -> None:
     """Write a sync job in the caller's transaction; older ones that are not running are over."""
-    OutboxJob.objects.filter(
+    older = OutboxJob.objects.filter(
         kind=JobKind.SYNC.value,
         booking_id=booking_id,
         destination=destination.value,
         version__lt=version,
-        state__in=[JobState.READY.value, JobState.DEAD.value],
-    ).update(
+    )
+    for dead_id in older.filter(state=JobState.DEAD.value).values_list("pk", flat=True):
+        _settle_death(dead_id, how="a newer version is on its way")
+    older.filter(state__in=[JobState.READY.value, JobState.DEAD.value]).update(
         state=JobState.SUPERSEDED.value, finished_at=Now(), last_error="a newer version exists"
     )
     _insert(
@@ -100,6 +106,8 @@ def enqueue_sync(
 def _insert(job: OutboxJob, *, policy: Policy) -> None:
     job.id = uuid.uuid4()
     job.max_attempts = policy.max_attempts
+    job.priority = policy.priority
+    job.is_required = policy.is_required
     # Expressions, not values: the database's clock fills them in.
     now: Any = Now()
     job.run_at = job.created_at = job.rung_at = now
@@ -113,7 +121,8 @@ def claim(*, job_id: UUID) -> OutboxJob | None:
     """Take a due job for one attempt under a lease, or give None when it is not there to be taken.
 
     A sync job waits while an older one of its booking and destination is being done, and is over
-    when a newer one exists.
+    when a newer one exists. A job waits while its destination is paused or its breaker open; after
+    a failure one job at a time goes there, so that a hanging system never takes every worker.
     """
     return transactions.run(partial(_claim, job_id))
 
@@ -121,7 +130,7 @@ def claim(*, job_id: UUID) -> OutboxJob | None:
 def _claim(job_id: UUID) -> OutboxJob | None:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH due AS (
                 SELECT id, state FROM integrations_outboxjob AS job
                 WHERE id = %s
@@ -134,6 +143,13 @@ def _claim(job_id: UUID) -> OutboxJob | None:
                         AND older.destination = job.destination
                         AND older.version < job.version
                         AND older.state = 'RUNNING' AND older.lease_until >= clock_timestamp())
+                  AND NOT {SHUT_SQL}
+                  AND NOT EXISTS (
+                      SELECT 1 FROM integrations_outboxjob AS probe
+                      JOIN integrations_destinationstate AS troubled
+                        ON troubled.name = probe.destination AND troubled.failures > 0
+                      WHERE probe.destination = job.destination AND probe.id <> job.id
+                        AND probe.state = 'RUNNING' AND probe.lease_until >= clock_timestamp())
                 FOR UPDATE SKIP LOCKED
             )
             UPDATE integrations_outboxjob AS job
@@ -142,7 +158,7 @@ def _claim(job_id: UUID) -> OutboxJob | None:
                 -- Found running: its worker was lost, and nobody knows how far it came.
                 unknown_outcomes = unknown_outcomes + (due.state = 'RUNNING')::int
             FROM due WHERE job.id = due.id
-            """,
+            """,  # noqa: S608 -- the only part put in is a constant
             [job_id, LEASE.total_seconds()],
         )
         if cursor.rowcount == 0:
@@ -152,8 +168,7 @@ def _claim(job_id: UUID) -> OutboxJob | None:
         _end(job, JobState.SUPERSEDED, "a newer version exists")
         return None
     if job.attempts > job.max_attempts:
-        _end(job, JobState.DEAD, "its worker was lost at the last attempt")
-        _report_death(job)
+        _bury(job, "its worker was lost at the last attempt")
         return None
     return job
 
@@ -198,26 +213,49 @@ def supersede(*, job: OutboxJob, reason: str) -> bool:
     return True
 
 
-def fail(*, job: OutboxJob, reason: str, permanent: bool, is_outcome_unknown: bool) -> bool:
-    """Put a claimed job back for a later attempt, or end it as dead. False: the lease was lost."""
-    delay = retry_delay(attempts=job.attempts)
+def fail(
+    *,
+    job: OutboxJob,
+    reason: str,
+    permanent: bool,
+    is_outcome_unknown: bool,
+    not_before: timedelta | None = None,
+) -> bool:
+    """Put a claimed job back for a later attempt, or end it as dead. False: the lease was lost.
+
+    `not_before` is how long the other side asked us to wait.
+    """
+    delay = max(retry_delay(attempts=job.attempts), not_before or timedelta())
     is_last = permanent or job.attempts >= job.max_attempts
     if not is_last and transactions.database_now() + delay < job.give_up_at:
-        updated = _mine(job).update(
-            state=JobState.READY.value,
-            run_at=Now() + delay,
-            lease_until=None,
-            rung_at=None,
-            last_error=reason[:500],
+        return _put_back(
+            job,
+            delay=delay,
+            reason=reason,
             unknown_outcomes=F("unknown_outcomes") + int(is_outcome_unknown),
         )
-        if not updated:
-            return _say_lost(job)
-        _ring_waiting(job)
-        return True
-    if not _end(job, JobState.DEAD, reason):
+    if not transactions.run(partial(_bury, job, reason)):
         return _say_lost(job)
-    _report_death(job)
+    _ring_waiting(job)
+    return True
+
+
+def postpone(*, job: OutboxJob, reason: str, delay: timedelta) -> bool:
+    """Put a claimed job back as if it had not been tried. False: the lease was lost."""
+    return _put_back(job, delay=delay, reason=reason, attempts=F("attempts") - 1)
+
+
+def _put_back(job: OutboxJob, *, delay: timedelta, reason: str, **changes: Any) -> bool:
+    updated = _mine(job).update(
+        state=JobState.READY.value,
+        run_at=Now() + delay,
+        lease_until=None,
+        rung_at=None,
+        last_error=reason[:500],
+        **changes,
+    )
+    if not updated:
+        return _say_lost(job)
     _ring_waiting(job)
     return True
 
@@ -234,10 +272,11 @@ def replay(*, job_id: UUID) -> bool:
             run_at=Now(),
             rung_at=Now(),
             attempts=0,
-            give_up_at=Now() + MESSAGE_POLICY.give_up_after,
+            give_up_at=Now() + (job.give_up_at - job.created_at),
             lease_until=None,
             finished_at=None,
         )
+        _settle_death(job_id, how="it is tried again")
         ring_after_commit(RUN_JOB, job_id)
         return True
 
@@ -284,8 +323,27 @@ def _extra(job: OutboxJob) -> dict[str, str]:
     }
 
 
-def _report_death(job: OutboxJob) -> None:
+def _bury(job: OutboxJob, reason: str) -> bool:
+    """End a claimed job as dead and call a person, in one transaction."""
+    if not _end(job, JobState.DEAD, reason):
+        return False
     logger.error("outbox job is dead: a person must look at it", extra=_extra(job))
+    if job.is_required:
+        what = job.message_kind or "sync"
+        open_case(
+            kind=CaseKind.INTEGRATION_DEAD,
+            key=str(job.pk),
+            subject=f"outbox job:{job.pk}",
+            booking_id=job.booking_id,
+            summary=f"{job.destination} {what} could not be done: {reason}"[:300],
+            repair="replay_job",
+            attempts=job.attempts,
+        )
+    return True
+
+
+def _settle_death(job_id: UUID, *, how: str) -> None:
+    settle_case(kind=CaseKind.INTEGRATION_DEAD, key=str(job_id), how=how)
 
 
 def _say_lost(job: OutboxJob) -> bool:

@@ -10,7 +10,7 @@ from hmnp.core.request_id import working_on
 from integrations import inbox
 from integrations.delivery import where
 from integrations.doors import DOORS
-from integrations.errors import ConnectorError
+from integrations.errors import ConnectorError, Postponed
 from integrations.inbound import NotYetKnown
 from integrations.states import InboxState, Provider
 
@@ -30,7 +30,7 @@ def process(*, inbox_id: UUID) -> None:
         extra = {"provider": event.provider, "kind": event.type, "job_id": str(event.pk)}
         try:
             state = DOORS[Provider(event.provider)].act(event)
-        except NotYetKnown as unknown:
+        except (NotYetKnown, Postponed) as unknown:
             inbox.park(event=event, reason=unknown.reason)
         except ConnectorError as error:
             logger.warning("webhook event failed: %s", error.reason, extra=extra)

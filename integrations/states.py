@@ -14,6 +14,11 @@ class JobKind(StrEnum):
 
 class Destination(StrEnum):
     MAIL = "mail"
+    SMS = "sms"
+    GHL = "ghl"
+    GOOGLE_CALENDAR = "google_calendar"
+    CALDAV = "caldav"
+    PROOF = "proof"
 
 
 class MessageKind(StrEnum):

@@ -1,7 +1,8 @@
 """The tables of the integrations app."""
 
+from integrations.models.destination import DestinationState
 from integrations.models.external_ref import ExternalRef
 from integrations.models.inbox import InboxEvent
 from integrations.models.outbox import OutboxJob
 
-__all__ = ["ExternalRef", "InboxEvent", "OutboxJob"]
+__all__ = ["DestinationState", "ExternalRef", "InboxEvent", "OutboxJob"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class ExternalRef(models.Model):
@@ -17,6 +18,9 @@ class ExternalRef(models.Model):
     # The booking's version it shows, and a hash of what was written, to know our own echo by.
     version = models.PositiveIntegerField(default=0)
     written_hash = models.CharField(max_length=64, blank=True)
+    # The outside's own word for the object's state, as last written or read.
+    status = models.CharField(max_length=60, blank=True)
+    synced_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -28,6 +32,8 @@ class ExternalRef(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["system", "kind", "container", "external_id"],
+                # A customer's contact stands for all of their bookings.
+                condition=~Q(kind="contact"),
                 name="external_ref_of_one_booking",
             ),
         ]

@@ -34,6 +34,10 @@ class OutboxJob(models.Model):
         choices=[(s.value, s.value) for s in JobState],
         default=JobState.READY.value,
     )
+    # 1 goes first among those that are due.
+    priority = models.PositiveSmallIntegerField(default=1)
+    # Whether a person is called when it cannot be done.
+    is_required = models.BooleanField(default=True)
     run_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField()
