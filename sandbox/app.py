@@ -11,6 +11,7 @@ from sandbox.postmark import Postmark
 from sandbox.store import Store
 from sandbox.stripe import Stripe
 from sandbox.systems import System
+from sandbox.twilio import Twilio
 from sandbox.wire import Request, Response, Route, as_json
 
 
@@ -19,6 +20,7 @@ def build_systems(*, store: Store, config: Config) -> tuple[System, ...]:
     return (
         Postmark(store=store, config=config),
         Stripe(store=store, config=config),
+        Twilio(store=store, config=config),
     )
 
 

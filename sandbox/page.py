@@ -62,7 +62,7 @@ leaves this machine. Dump: <a href="/_sandbox/ledger">JSON</a>.</p>
 </html>
 """)
 _GOOD = {"succeeded", "sent", "delivered"}
-_BAD = {"failed", "canceled", "dropped", "disputed"}
+_BAD = {"failed", "canceled", "dropped", "disputed", "undelivered"}
 
 
 def handler(*, store: Store, systems: Sequence[System]) -> Handler:
@@ -99,8 +99,16 @@ def handler(*, store: Store, systems: Sequence[System]) -> Handler:
 
 def _bookings(holdings: Iterable[Holding]) -> str:
     groups: dict[str, list[Holding]] = {}
-    for holding in sorted(holdings, key=lambda each: each.at, reverse=True):
-        groups.setdefault(holding.booking_id or holding.payment_id, []).append(holding)
+    newest_first = sorted(holdings, key=lambda each: each.at, reverse=True)
+    # A text message knows the reference only.
+    bookings = {
+        each.reference: each.booking_id
+        for each in newest_first
+        if each.booking_id and each.reference
+    }
+    for holding in newest_first:
+        booking = holding.booking_id or bookings.get(holding.reference, holding.reference)
+        groups.setdefault(booking or holding.payment_id, []).append(holding)
     if not groups:
         return "<p>No outside system holds anything yet.</p>"
     columns = ("System", "Status", "Amount", "What", "More", "When (UTC)")
