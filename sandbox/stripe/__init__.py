@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from sandbox.config import Config
 from sandbox.store import Store
 from sandbox.stripe import (
@@ -17,12 +15,13 @@ from sandbox.stripe import (
     lifecycle,
     payment_methods,
     refunds,
-    webhooks,
 )
 from sandbox.stripe.api import Api
 from sandbox.stripe.call import Call
 from sandbox.stripe.objects import shown
+from sandbox.stripe.webhooks import SCHEME
 from sandbox.systems import Holding, Panel
+from sandbox.webhooks import Courier, configure_endpoint, panels
 from sandbox.wire import Json, Route
 
 _MODULES = (intents, charges, refunds, events, payment_methods, customers, disputes)
@@ -66,12 +65,12 @@ class Stripe:
             *browser.routes(store=store, config=config),
             *control.routes(store=store, config=config),
         )
-        self._courier = webhooks.Courier(store=store)
+        self._courier = Courier(store=store, scheme=SCHEME)
         self.reset()
 
     def start(self) -> None:
         """Start to deliver webhooks."""
-        threading.Thread(target=self._courier.run, name="courier", daemon=True).start()
+        self._courier.start()
 
     def stop(self) -> None:
         """Stop to deliver webhooks."""
@@ -80,8 +79,11 @@ class Stripe:
     def reset(self) -> None:
         """Set up the configured webhook endpoint, at the start and after a wipe."""
         if self._config.webhook_url:
-            webhooks.configure_endpoint(
-                store=self._store, url=self._config.webhook_url, secret=self._config.webhook_secret
+            configure_endpoint(
+                store=self._store,
+                scheme=SCHEME,
+                url=self._config.webhook_url,
+                secret=self._config.webhook_secret,
             )
 
     def run_timer(self, *, kind: str, ref: str) -> None:
@@ -150,34 +152,7 @@ class Stripe:
 
     def panels(self) -> list[Panel]:
         """Return the newest webhook deliveries and the endpoints."""
-        deliveries = self._store.rows(
-            "SELECT d.*, json_extract(o.doc, '$.type') AS type FROM deliveries d "
-            "JOIN objects o ON o.id = d.event ORDER BY d.id DESC LIMIT 60"
-        )
-        endpoints = self._store.select(kind="webhook_endpoint")
-        return [
-            Panel(
-                title="Webhook deliveries",
-                columns=("Event", "Type", "State", "Attempts", "Last answer"),
-                rows=[
-                    (
-                        row["event"],
-                        row["type"],
-                        row["state"],
-                        str(row["attempts"]),
-                        row["last_error"] or str(row["last_status"] or ""),
-                    )
-                    for row in deliveries
-                ],
-                empty="No event has been queued for an endpoint yet.",
-            ),
-            Panel(
-                title="Webhook endpoints",
-                columns=("Endpoint", "Address", "Events"),
-                rows=[(e["id"], e["url"], ", ".join(e["enabled_events"])) for e in endpoints],
-                empty="None: events are kept, but nobody is told.",
-            ),
-        ]
+        return panels(store=self._store, scheme=SCHEME)
 
 
 def _cents(doc: Json) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sandbox import webhooks
 from sandbox.config import Config
 from sandbox.store import Store
-from sandbox.stripe import cards, disputes, intent_steps, refunds, webhooks
+from sandbox.stripe import cards, disputes, intent_steps, refunds
 from sandbox.stripe.api import base_url
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import ApiError, invalid, missing
 from sandbox.stripe.objects import shown
+from sandbox.stripe.webhooks import SCHEME
 from sandbox.wire import Json, MalformedBody, Request, Response, Route, as_json
 
 _KNOBS = {"duplicate": int, "shuffle": bool, "paused": bool, "drop": int}
@@ -57,12 +59,13 @@ def routes(*, store: Store, config: Config) -> tuple[Route, ...]:
 
 
 def _list_endpoints(call: Call) -> Json:
-    return {"data": call.store.select(kind="webhook_endpoint")}
+    return {"data": call.store.select(kind=SCHEME.endpoint_kind)}
 
 
 def _add_endpoint(call: Call) -> Json:
     return webhooks.add_endpoint(
         store=call.store,
+        scheme=SCHEME,
         url=str(call.params.get("url", "")),
         secret=str(call.params.get("secret", "")),
         enabled_events=call.params.get("enabled_events"),
@@ -70,7 +73,7 @@ def _add_endpoint(call: Call) -> Json:
 
 
 def _remove_endpoint(call: Call) -> Json:
-    if not webhooks.remove_endpoint(store=call.store, name=call.ref):
+    if not webhooks.remove_endpoint(store=call.store, scheme=SCHEME, name=call.ref):
         raise missing("webhook_endpoint", call.ref)
     return {"id": call.ref, "deleted": True}
 
@@ -109,13 +112,8 @@ def _resend(call: Call) -> Json:
     """Queue an event again, to every endpoint there is now."""
     if call.store.get(kind="event", key=call.ref) is None:
         raise missing("event", call.ref)
-    endpoints = call.store.select(kind="webhook_endpoint")
-    for endpoint in endpoints:
-        call.store.run(
-            "INSERT INTO deliveries (event, endpoint, next_at) VALUES (?,?,0)",
-            (call.ref, endpoint["id"]),
-        )
-    return {"id": call.ref, "queued": len(endpoints)}
+    queued = webhooks.resend(store=call.store, scheme=SCHEME, event_id=call.ref)
+    return {"id": call.ref, "queued": queued}
 
 
 def _confirm(call: Call) -> Json:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
+from sandbox import webhooks
 from sandbox.stripe.call import API_VERSION, Call, Endpoint
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.objects import list_objects, shown
 from sandbox.stripe.params import EXPAND, PAGING, RANGE, TEXT, Param
+from sandbox.stripe.webhooks import SCHEME
 from sandbox.wire import Json, token
 
 LISTED_SECONDS = 30 * 24 * 3600
@@ -18,11 +18,7 @@ def record_event(call: Call, kind: str, doc: Json, *, previous: Json | None = No
     data: Json = {"object": shown(doc)}
     if previous:
         data["previous_attributes"] = previous
-    endpoints = [
-        endpoint
-        for endpoint in call.store.select(kind="webhook_endpoint")
-        if "*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"]
-    ]
+    endpoints = webhooks.listeners(store=call.store, scheme=SCHEME, kind=kind)
     event: Json = {
         "id": "evt_" + token(24),
         "object": "event",
@@ -38,22 +34,8 @@ def record_event(call: Call, kind: str, doc: Json, *, previous: Json | None = No
         "type": kind,
     }
     call.store.insert(kind="event", doc=event, parent=doc["id"])
-    _queue(call, event, endpoints)
+    webhooks.queue(store=call.store, event_id=event["id"], endpoints=endpoints)
     return event
-
-
-def _queue(call: Call, event: Json, endpoints: list[Json]) -> None:
-    copies = 1 + int(call.store.knob("webhooks.duplicate", 0))
-    dropped = int(call.store.knob("webhooks.drop", 0))
-    for endpoint in endpoints:
-        state = "dropped" if dropped else "pending"
-        for _ in range(copies):
-            call.store.run(
-                "INSERT INTO deliveries (event, endpoint, state, next_at) VALUES (?,?,?,?)",
-                (event["id"], endpoint["id"], state, time.time()),
-            )
-    if dropped > 0 and endpoints:
-        call.store.set_knob("webhooks.drop", dropped - 1)
 
 
 _UNDELIVERED = (
