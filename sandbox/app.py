@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sandbox import control, page
 from sandbox.config import Config
 from sandbox.postmark import Postmark
+from sandbox.proof import Proof
 from sandbox.store import Store
 from sandbox.stripe import Stripe
 from sandbox.systems import System
@@ -20,6 +21,7 @@ def build_systems(*, store: Store, config: Config) -> tuple[System, ...]:
     return (
         Postmark(store=store, config=config),
         Stripe(store=store, config=config),
+        Proof(store=store, config=config),
         Twilio(store=store, config=config),
     )
 

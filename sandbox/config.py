@@ -20,6 +20,8 @@ class Config:
     twilio_account_sid: str = "ACsandbox"
     twilio_auth_token: str = "twilio_sandbox"  # noqa: S105 - a demo key that opens nothing real
     twilio_from: str = "+17135550142"
+    proof_key: str = "prf_test_sandbox"
+    proof_signing_key: str = "proof_sandbox"
     webhook_url: str = ""
     webhook_secret: str = "whsec_sandbox"  # noqa: S105 - a demo key that opens nothing real
     processing_seconds: int = 5

@@ -16,7 +16,8 @@ from sandbox.config import Config, is_loopback_host
 from sandbox.faults import Fault, take_fault
 from sandbox.wire import Handler, Request, Response, as_json
 
-MAX_BODY_BYTES = 40 * 1024 * 1024
+# A document of 30 MB as base64, and what is around it.
+MAX_BODY_BYTES = 44 * 1024 * 1024
 GARBAGE = b"<html><body>upstream said something that is no JSON</body></html>"
 
 
