@@ -16,7 +16,7 @@ from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.request_id import working_on
-from integrations import destinations, outbox
+from integrations import attempts, destinations
 from integrations.connectors import CONNECTORS
 from integrations.errors import ConnectorError, NoLongerWanted, Postponed
 from integrations.models import OutboxJob
@@ -31,7 +31,7 @@ def attempt(*, job_id: UUID) -> None:
 
     The connector runs with no transaction open. Whatever it raises ends in the job's row.
     """
-    job = outbox.claim(job_id=job_id)
+    job = attempts.claim(job_id=job_id)
     if job is None:
         return
     crashpoint("outbox.claimed")
@@ -40,20 +40,20 @@ def attempt(*, job_id: UUID) -> None:
         try:
             receipt = CONNECTORS[destination](job, transactions.database_now())
         except NoLongerWanted as refusal:
-            outbox.supersede(job=job, reason=refusal.reason)
+            attempts.supersede(job=job, reason=refusal.reason)
         except Postponed as later:
-            outbox.postpone(job=job, reason=later.reason, delay=later.delay)
+            attempts.postpone(job=job, reason=later.reason, delay=later.delay)
         except ConnectorError as error:
             _log(job, error.reason)
             _failed(job, destination, error)
         except (Exception, SoftTimeLimitExceeded) as error:
             # A mistake of ours, or no time left. Its text may name people, where it broke does not.
             _log(job, where(error))
-            outbox.fail(job=job, reason=where(error), permanent=False, is_outcome_unknown=True)
+            attempts.fail(job=job, reason=where(error), permanent=False, is_outcome_unknown=True)
         else:
             crashpoint("outbox.sent")
             destinations.record_success(destination=destination)
-            outbox.succeed(
+            attempts.succeed(
                 job=job,
                 external_id=receipt.external_id,
                 alongside=lambda: _tell_timeline(job, receipt),
@@ -66,13 +66,13 @@ def _failed(job: OutboxJob, destination: Destination, error: ConnectorError) -> 
         destinations.pause(
             destination=destination, by=destinations.SYSTEM, reason=f"it {error.reason}"
         )
-        outbox.postpone(job=job, reason=error.reason, delay=timedelta())
+        attempts.postpone(job=job, reason=error.reason, delay=timedelta())
         return
     if error.permanent:
         destinations.record_success(destination=destination)
     else:
         destinations.record_failure(destination=destination)
-    outbox.fail(
+    attempts.fail(
         job=job,
         reason=error.reason,
         permanent=error.permanent,

@@ -7,14 +7,15 @@ from typing import Any
 from bookings.models import Booking
 from hmnp.core.events import Event, subscribe
 from integrations import outbox
-from integrations.routes import ROUTES, Mail
+from integrations.needs import sync_needs
+from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
 
 
 def connect() -> None:
     """Subscribe to every fact that goes anywhere."""
     for event_type, route in ROUTES.items():
-        if route.mails:
+        if route.mails or route.syncs:
             subscribe(event_type, on_fact)
 
 
@@ -23,15 +24,19 @@ def on_fact(event: Any) -> None:
     # A payment on a hold has no booking yet, and nobody to tell.
     if event.booking_id is None:
         return
-    mails = [mail for mail in ROUTES[type(event)].mails if mail.when(event)]
-    if not mails:
+    route = ROUTES[type(event)]
+    mails = [mail for mail in route.mails if mail.when(event)]
+    if not mails and not route.syncs:
         return
-    booking = Booking.objects.only("id", "version", "customer_email").get(pk=event.booking_id)
+    booking = Booking.objects.only(
+        "id", "version", "customer_email", "service_id", "notary_id", "confirmed_at"
+    ).get(pk=event.booking_id)
     for mail in mails:
-        _enqueue(event, mail, booking)
+        _enqueue_mail(event, mail, booking)
+    _enqueue_syncs(event, route, booking)
 
 
-def _enqueue(event: Event, mail: Mail, booking: Booking) -> None:
+def _enqueue_mail(event: Event, mail: Mail, booking: Booking) -> None:
     outbox.enqueue_message(
         destination=Destination.MAIL,
         booking_id=booking.id,
@@ -40,3 +45,21 @@ def _enqueue(event: Event, mail: Mail, booking: Booking) -> None:
         recipient=mail.to(event) if mail.to else booking.customer_email,
         occurrence_id=mail.occurrence(event) if mail.occurrence else "",
     )
+
+
+def _enqueue_syncs(event: Any, route: Route, booking: Booking) -> None:
+    # What was never confirmed is nowhere outside.
+    if not route.syncs or booking.confirmed_at is None:
+        return
+    needs = sync_needs(
+        booking=booking,
+        names=route.syncs,
+        previous_notary_id=getattr(event, "previous_notary_id", None),
+    )
+    for need in needs:
+        outbox.enqueue_sync(
+            destination=need.destination,
+            booking_id=booking.id,
+            version=booking.version,
+            policy=need.policy,
+        )

@@ -19,6 +19,7 @@ from hmnp.core.cases import CaseOpened, CaseSettled
 from hmnp.core.events import Event
 from integrations.states import MessageKind
 from payments import events as payments
+from services.definitions import IntegrationName
 
 
 def _always(event: Any) -> bool:  # noqa: ARG001 -- the table calls all conditions alike
@@ -42,12 +43,14 @@ class Mail:
 
 @dataclass(frozen=True)
 class Route:
-    """What one kind of fact sets in motion."""
+    """What one kind of fact sets in motion; of the `syncs` those the booked service needs."""
 
     mails: tuple[Mail, ...] = ()
+    syncs: tuple[IntegrationName, ...] = ()
 
 
 NOWHERE = Route()
+EVERYWHERE = tuple(IntegrationName)
 
 
 def _address_changed(event: bookings.BookingUpdated) -> bool:
@@ -81,20 +84,21 @@ ROUTES: dict[type[Event], Route] = {
     bookings.BookingEvent: NOWHERE,  # the family's name, never stated itself
     bookings.BookingCreated: NOWHERE,
     bookings.BookingRepriced: NOWHERE,
-    bookings.BookingConfirmed: Route(mails=(Mail(MessageKind.CONFIRMATION),)),
+    bookings.BookingConfirmed: Route(mails=(Mail(MessageKind.CONFIRMATION),), syncs=EVERYWHERE),
     bookings.BookingUpdated: Route(
         mails=(
             Mail(MessageKind.CONFIRMATION, when=_address_changed),
             Mail(MessageKind.ADDRESS_CHANGED, when=_address_changed, to=_previous_address),
-        )
+        ),
+        syncs=EVERYWHERE,
     ),
-    bookings.BookingRescheduled: Route(mails=(Mail(MessageKind.RESCHEDULED),)),
-    bookings.DocumentsChanged: NOWHERE,
-    bookings.BookingAssigned: NOWHERE,
-    bookings.BookingStarted: NOWHERE,
-    bookings.BookingCompleted: NOWHERE,
-    bookings.BookingNoShow: NOWHERE,
-    bookings.BookingCancelled: Route(mails=(Mail(MessageKind.CANCELLED),)),
+    bookings.BookingRescheduled: Route(mails=(Mail(MessageKind.RESCHEDULED),), syncs=EVERYWHERE),
+    bookings.DocumentsChanged: Route(syncs=(IntegrationName.PROOF,)),
+    bookings.BookingAssigned: Route(syncs=EVERYWHERE),
+    bookings.BookingStarted: Route(syncs=EVERYWHERE),
+    bookings.BookingCompleted: Route(syncs=EVERYWHERE),
+    bookings.BookingNoShow: Route(syncs=EVERYWHERE),
+    bookings.BookingCancelled: Route(mails=(Mail(MessageKind.CANCELLED),), syncs=EVERYWHERE),
     bookings.BookingExpired: NOWHERE,
     bookings.RefundOwed: NOWHERE,  # payments acts on it; the customer hears when it is sent
     bookings.ManageLinkRequested: Route(

@@ -7,6 +7,7 @@ already runs in this checkout is used.
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -32,7 +33,11 @@ def _say(text: str) -> None:
     print(f"[{time.monotonic() - _started_at:5.1f} s] {text}", flush=True)
 
 
+_stop_requested = threading.Event()
+
+
 def _request_stop(_signal: int, _frame: FrameType | None) -> None:
+    _stop_requested.set()
     for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(handled, signal.SIG_IGN)  # stopping must run to its end
     raise StopRequestedError
@@ -89,6 +94,9 @@ def _print_addresses(site: Site) -> None:
 
 def _wait_for_the_end(site: Site) -> int:
     while (ended := site.ended_child()) is None:
+        if _stop_requested.is_set():
+            # The exception was raised where Python drops it, in a finaliser.
+            raise StopRequestedError
         time.sleep(0.3)
     print(ended.failure(f"ended by itself with code {ended.process.returncode}"), file=sys.stderr)
     return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -13,8 +14,8 @@ from integrations.states import Destination, JobKind, JobState, MessageKind
 class OutboxJob(models.Model):
     """One effect outside, written in the transaction of the fact that asks for it.
 
-    `integrations/outbox.py` is the only writer. `token` is new with every claim: a worker that
-    lost its lease finds another token and can no longer finish.
+    Only `integrations/{outbox,attempts,due_jobs}.py` write it. `token` is new with every claim: a
+    worker that lost its lease finds another token and can no longer finish.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -42,6 +43,9 @@ class OutboxJob(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField()
     give_up_at = models.DateTimeField()
+    give_up_after = models.DurationField(default=timedelta(hours=72))
+    # A fact came while it was being done: what it read may be old.
+    is_asked_again = models.BooleanField(default=False)
     # Attempts of which we never learnt whether they took effect.
     unknown_outcomes = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from bookings.models import Booking
-from integrations import outbox
+from integrations import attempts
 from integrations.models import InboxEvent, OutboxJob
 from integrations.tests.test_outbox import claim, fail, message
 from integrations.tests.test_processing import stored
@@ -61,7 +61,7 @@ def test_an_events_body_is_not_shown(staff: Client) -> None:
 def test_dead_jobs_are_started_again_and_others_left_alone(staff: Client, booking: Booking) -> None:
     dead, done = message(booking, occurrence="a"), message(booking, occurrence="b")
     assert fail(claim(dead), permanent=True)
-    assert outbox.succeed(job=claim(done))
+    assert attempts.succeed(job=claim(done))
     answer = act(staff, "outboxjob", dead.pk, done.pk)
     assert b"1 of 2 started again" in answer.content
     states = dict(OutboxJob.objects.values_list("occurrence_id", "state"))

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bookings.models import Booking
 from hmnp.core import doorbell
-from integrations import due_jobs, leases, outbox
+from integrations import attempts, due_jobs, leases, outbox
 from integrations.models import OutboxJob
 from integrations.outbox import Policy
 from integrations.states import Destination, JobKind, JobState, MessageKind
@@ -49,7 +49,7 @@ def sync(booking: Booking, *, version: int) -> OutboxJob:
 
 
 def claim(job: OutboxJob) -> OutboxJob:
-    claimed = outbox.claim(job_id=job.pk)
+    claimed = attempts.claim(job_id=job.pk)
     assert claimed is not None
     return claimed
 
@@ -59,7 +59,7 @@ def state(job: OutboxJob) -> str:
 
 
 def fail(job: OutboxJob, *, permanent: bool = False) -> bool:
-    return outbox.fail(
+    return attempts.fail(
         job=job, reason="the service answered 503", permanent=permanent, is_outcome_unknown=False
     )
 
@@ -100,11 +100,11 @@ def test_a_claimed_job_is_leased_counted_and_nobody_elses(booking: Booking) -> N
     assert claimed.token is not None
     assert claimed.lease_until is not None
     assert claimed.lease_until > timezone.now() + timedelta(seconds=30)
-    assert outbox.claim(job_id=job.pk) is None
+    assert attempts.claim(job_id=job.pk) is None
 
 
 def test_a_job_that_is_not_there_is_not_claimed() -> None:
-    assert outbox.claim(job_id=uuid4()) is None
+    assert attempts.claim(job_id=uuid4()) is None
 
 
 @committed
@@ -112,7 +112,7 @@ def test_eight_workers_on_the_same_jobs_do_each_exactly_once(booking: Booking) -
     jobs = [message(booking, occurrence=str(number)) for number in range(12)]
 
     def worker(_: int) -> list[UUID]:
-        return [job.pk for job in jobs if outbox.claim(job_id=job.pk) is not None]
+        return [job.pk for job in jobs if attempts.claim(job_id=job.pk) is not None]
 
     claimed = [job_id for result in in_threads(8, worker) for job_id in result]
     assert sorted(claimed) == sorted(job.pk for job in jobs)
@@ -154,12 +154,12 @@ def test_a_killed_workers_job_is_taken_again_and_the_stale_worker_is_fenced_off(
     assert (fresh.attempts, fresh.unknown_outcomes) == (2, 1)
 
     written: list[str] = []
-    assert not outbox.succeed(job=stale, alongside=lambda: written.append("rolled back"))
+    assert not attempts.succeed(job=stale, alongside=lambda: written.append("rolled back"))
     assert not fail(stale)
-    assert not outbox.supersede(job=stale, reason="late")
+    assert not attempts.supersede(job=stale, reason="late")
     assert state(job) == "RUNNING"
 
-    assert outbox.succeed(job=fresh, external_id="pm-1")
+    assert attempts.succeed(job=fresh, external_id="pm-1")
     job.refresh_from_db()
     assert (job.state, job.external_id) == ("SUCCEEDED", "pm-1")
     assert job.finished_at is not None
@@ -174,7 +174,7 @@ def test_what_a_fenced_off_worker_wrote_alongside_is_undone(booking: Booking) ->
     def rename() -> None:
         Booking.objects.filter(pk=booking.pk).update(customer_name="written by the stale worker")
 
-    assert not outbox.succeed(job=stale, alongside=rename)
+    assert not attempts.succeed(job=stale, alongside=rename)
     booking.refresh_from_db()
     assert booking.customer_name != "written by the stale worker"
 
@@ -195,13 +195,13 @@ def test_a_failed_job_waits_longer_each_time_and_dies_at_the_policys_end(
         assert job.state == "READY"
         wait = (job.run_at - timezone.now()).total_seconds()
         assert 0.8 * 5 * 2 ** (attempt - 1) - 1 < wait <= 5 * 2 ** (attempt - 1)
-        assert outbox.claim(job_id=job.pk) is None, "it is not due yet"
+        assert attempts.claim(job_id=job.pk) is None, "it is not due yet"
         make_due(job)
     assert fail(claim(job))
     assert state(job) == "DEAD"
     deaths = [record for record in caplog.records if "dead" in record.message]
     assert [(record.levelname, record.job_id) for record in deaths] == [("ERROR", str(job.pk))]  # type: ignore[attr-defined]
-    assert outbox.claim(job_id=job.pk) is None
+    assert attempts.claim(job_id=job.pk) is None
 
 
 def test_a_permanent_failure_is_not_tried_again(booking: Booking) -> None:
@@ -222,7 +222,7 @@ def test_a_job_that_kills_every_worker_dies_too(booking: Booking) -> None:
     for _ in range(POLICY.max_attempts):
         claim(job)
         lose_worker(job)
-    assert outbox.claim(job_id=job.pk) is None
+    assert attempts.claim(job_id=job.pk) is None
     assert state(job) == "DEAD"
 
 
@@ -246,7 +246,7 @@ def test_a_dead_job_can_be_started_anew_but_no_other(booking: Booking) -> None:
     assert outbox.replay(job_id=job.pk)
     again = claim(job)
     assert (again.attempts, again.finished_at) == (1, None)
-    assert outbox.succeed(job=again)
+    assert attempts.succeed(job=again)
     assert not outbox.replay(job_id=job.pk)
 
 
@@ -270,8 +270,8 @@ def test_sync_jobs_of_a_booking_run_one_after_the_other(booking: Booking) -> Non
     running = claim(first)
     second = sync(booking, version=2)
     assert state(first) == "RUNNING", "what has begun is not cut off"
-    assert outbox.claim(job_id=second.pk) is None, "it waits for the older one"
-    assert outbox.succeed(job=running)
+    assert attempts.claim(job_id=second.pk) is None, "it waits for the older one"
+    assert attempts.succeed(job=running)
     assert claim(second).version == 2
 
 
@@ -282,7 +282,7 @@ def test_an_older_sync_job_that_failed_makes_way_for_the_newer_one(booking: Book
     assert fail(running)
     assert claim(second).version == 2
     make_due(first)
-    assert outbox.claim(job_id=first.pk) is None
+    assert attempts.claim(job_id=first.pk) is None
     assert state(first) == "SUPERSEDED"
 
 
@@ -294,7 +294,7 @@ def test_an_older_sync_job_whose_worker_died_does_not_block_the_newer_one(
     second = sync(booking, version=2)
     lose_worker(first)
     assert claim(second).version == 2
-    assert outbox.claim(job_id=first.pk) is None
+    assert attempts.claim(job_id=first.pk) is None
     assert state(first) == "SUPERSEDED"
 
 

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 
 from bookings.models import Booking, TimelineEvent
 from hmnp.core.logs import json_formatter
-from integrations import delivery, outbox
+from integrations import attempts, delivery, outbox
 from integrations.connectors import CONNECTORS
 from integrations.mail.tests.test_mapping import make_refund
 from integrations.models import OutboxJob
@@ -303,7 +303,7 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
     booking: Booking, postmark: httpx.Client
 ) -> None:
     job = enqueue(booking, MessageKind.CONFIRMATION)
-    assert outbox.claim(job_id=job.pk) is not None
+    assert attempts.claim(job_id=job.pk) is not None
     _send_as_the_worker_did_before_it_died(job)
     OutboxJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     delivery.attempt(job_id=job.pk)

@@ -1,0 +1,76 @@
+"""What a booking needs outside: the catalogue's rows, and the calendar its notary keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from bookings.models import Booking, Notary
+from bookings.models.notary import CalendarKind
+from integrations.connectors import CONNECTORS
+from integrations.models import ExternalRef
+from integrations.outbox import Policy
+from integrations.states import Destination
+from services.definitions import IntegrationName
+from services.models import ServiceIntegration
+
+CALENDARS = {
+    CalendarKind.GOOGLE: Destination.GOOGLE_CALENDAR,
+    CalendarKind.CALDAV: Destination.CALDAV,
+}
+# Payments reach Stripe by themselves.
+_ELSEWHERE = (IntegrationName.STRIPE,)
+
+
+@dataclass(frozen=True)
+class Need:
+    destination: Destination
+    policy: Policy
+
+
+def sync_needs(
+    *,
+    booking: Booking,
+    names: Collection[IntegrationName],
+    previous_notary_id: int | None = None,
+) -> list[Need]:
+    """Give the destinations that must hear of a booking, the most urgent first.
+
+    `names` are those the fact concerns. A calendar that the booking was in before hears of it,
+    too: it has to let go.
+    """
+    rules = ServiceIntegration.objects.filter(service_id=booking.service_id, name__in=names)
+    needs = []
+    for rule in rules.exclude(name__in=_ELSEWHERE).order_by("priority", "name"):
+        policy = Policy(
+            max_attempts=rule.max_attempts,
+            give_up_after=timedelta(hours=rule.give_up_after_hours),
+            priority=rule.priority,
+            is_required=rule.required,
+        )
+        destinations = _destinations(booking, IntegrationName(rule.name), previous_notary_id)
+        needs += [
+            Need(destination=destination, policy=policy)
+            for destination in destinations
+            # Until its connector is there, nothing is asked of a destination.
+            if destination in CONNECTORS and destination.value not in settings.INTEGRATIONS_OFF
+        ]
+    return needs
+
+
+def _destinations(
+    booking: Booking, name: IntegrationName, previous_notary_id: int | None
+) -> list[Destination]:
+    if name is not IntegrationName.GOOGLE_CALENDAR:
+        return [Destination(name.value)]
+    ids = [pk for pk in (booking.notary_id, previous_notary_id) if pk is not None]
+    notaries = Notary.objects.filter(pk__in=ids)
+    kept = {CALENDARS.get(CalendarKind(notary.calendar_kind)) for notary in notaries}
+    written = ExternalRef.objects.filter(
+        booking_id=booking.id, system__in=[calendar.value for calendar in CALENDARS.values()]
+    )
+    kept |= {Destination(system) for system in written.values_list("system", flat=True)}
+    return sorted(calendar for calendar in kept if calendar is not None)
