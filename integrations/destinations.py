@@ -1,7 +1,7 @@
 """The breaker of each destination, and its pause; the rows are shared by all workers.
 
 After a failure one job at a time is tried; after `FAILURES_TO_OPEN` in a row none for `OPEN_FOR`,
-then one again. What waits behind a breaker or a pause loses no attempt. `outbox.claim` and
+then one again. What waits behind a breaker or a pause loses no attempt. `attempts.claim` and
 `due_jobs` read these rows.
 """
 

@@ -4,61 +4,89 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('bookings', '0001_initial'),
-        ('integrations', '0002_late_choice_and_pay_link'),
+        ("bookings", "0001_initial"),
+        ("integrations", "0002_late_choice_and_pay_link"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DestinationState',
+            name="DestinationState",
             fields=[
-                ('name', models.CharField(choices=[('mail', 'mail'), ('sms', 'sms'), ('ghl', 'ghl'), ('google_calendar', 'google_calendar'), ('caldav', 'caldav'), ('proof', 'proof')], max_length=20, primary_key=True, serialize=False)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('open_until', models.DateTimeField(null=True)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('paused_by', models.CharField(blank=True, max_length=150)),
-                ('pause_reason', models.CharField(blank=True, max_length=200)),
-                ('tokens', models.FloatField(default=0)),
-                ('refilled_at', models.DateTimeField(null=True)),
+                (
+                    "name",
+                    models.CharField(
+                        choices=[
+                            ("mail", "mail"),
+                            ("sms", "sms"),
+                            ("ghl", "ghl"),
+                            ("google_calendar", "google_calendar"),
+                            ("caldav", "caldav"),
+                            ("proof", "proof"),
+                        ],
+                        max_length=20,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("open_until", models.DateTimeField(null=True)),
+                ("paused_at", models.DateTimeField(null=True)),
+                ("paused_by", models.CharField(blank=True, max_length=150)),
+                ("pause_reason", models.CharField(blank=True, max_length=200)),
+                ("tokens", models.FloatField(default=0)),
+                ("refilled_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'destination',
-                'ordering': ['name'],
+                "verbose_name": "destination",
+                "ordering": ["name"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='externalref',
-            name='external_ref_of_one_booking',
+            model_name="externalref",
+            name="external_ref_of_one_booking",
         ),
         migrations.AddField(
-            model_name='externalref',
-            name='status',
+            model_name="externalref",
+            name="status",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='externalref',
-            name='synced_at',
+            model_name="externalref",
+            name="synced_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='outboxjob',
-            name='is_required',
+            model_name="outboxjob",
+            name="is_required",
             field=models.BooleanField(default=True),
         ),
         migrations.AddField(
-            model_name='outboxjob',
-            name='priority',
+            model_name="outboxjob",
+            name="priority",
             field=models.PositiveSmallIntegerField(default=1),
         ),
         migrations.AlterField(
-            model_name='outboxjob',
-            name='destination',
-            field=models.CharField(choices=[('mail', 'mail'), ('sms', 'sms'), ('ghl', 'ghl'), ('google_calendar', 'google_calendar'), ('caldav', 'caldav'), ('proof', 'proof')], max_length=20),
+            model_name="outboxjob",
+            name="destination",
+            field=models.CharField(
+                choices=[
+                    ("mail", "mail"),
+                    ("sms", "sms"),
+                    ("ghl", "ghl"),
+                    ("google_calendar", "google_calendar"),
+                    ("caldav", "caldav"),
+                    ("proof", "proof"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='externalref',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'contact'), _negated=True), fields=('system', 'kind', 'container', 'external_id'), name='external_ref_of_one_booking'),
+            model_name="externalref",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "contact"), _negated=True),
+                fields=("system", "kind", "container", "external_id"),
+                name="external_ref_of_one_booking",
+            ),
         ),
     ]
