@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from bookings import links
 from bookings.actions.cancel_booking import cancel_booking
 from bookings.actions.complete_booking import complete_booking
 from bookings.actions.mark_no_show import mark_no_show
@@ -25,6 +26,8 @@ from bookings.models import (
     SlotClaim,
     TimelineEvent,
 )
+from bookings.models.notary import new_feed_secret
+from bookings.notary_form import NotaryForm
 from hmnp.accounts.principals import Kind, Principal, user_agent
 from hmnp.core.client_address import client_ip
 from hmnp.core.errors import DomainError
@@ -58,11 +61,32 @@ class NotaryDayOffInline(admin.TabularInline[NotaryDayOff, Notary]):
 
 @admin.register(Notary)
 class NotaryAdmin(admin.ModelAdmin[Notary]):
-    list_display = ["name", "email", "home_zip", "daily_capacity", "is_active"]
-    list_filter = ["is_active", "skills"]
+    form = NotaryForm
+    list_display = ["name", "email", "home_zip", "daily_capacity", "calendar_kind", "is_active"]
+    list_filter = ["is_active", "calendar_kind", "skills"]
     search_fields = ["name", "email"]
     filter_horizontal = ["skills"]
+    readonly_fields = ["has_calendar_password", "feed_address"]
     inlines = [NotaryHoursInline, NotaryDayOffInline]
+    actions = ["renew_feed"]
+
+    @admin.display(boolean=True, description="Calendar password is set")
+    def has_calendar_password(self, notary: Notary) -> bool:
+        """Tell that there is a password, never what it is."""
+        return bool(notary.calendar_password_sealed)
+
+    @admin.display(description="Calendar feed (secret: for this notary only)")
+    def feed_address(self, notary: Notary) -> str:
+        """Show the address a notary's own calendar may subscribe to."""
+        return links.feed_url(notary=notary) if notary.pk else "given once saved"
+
+    @admin.action(description="Renew the calendar feed's address", permissions=["change"])
+    def renew_feed(self, request: HttpRequest, queryset: QuerySet[Notary]) -> None:
+        """Give each a new secret; the old addresses find nothing any more."""
+        for notary in queryset:
+            notary.feed_secret = new_feed_secret()
+            notary.save(update_fields=["feed_secret"])
+        self.message_user(request, "The old addresses stop working now.", messages.SUCCESS)
 
 
 @admin.register(Blackout)

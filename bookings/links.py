@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.urls import reverse
 
-from bookings.models import Booking
+from bookings.models import Booking, Notary
 from hmnp.core import tokens
 
 
@@ -25,3 +26,15 @@ def manage_url(*, booking: Booking, leads_to: str = "") -> str:
     base = settings.PUBLIC_BASE_URL.rstrip("/")
     then = f"&next={leads_to}" if leads_to else ""
     return f"{base}{manage_path(booking=booking)}?token={token.text}{then}"
+
+
+def staff_url(*, booking: Booking) -> str:
+    """Give the address of a booking's page for staff, who must sign in; no secret in it."""
+    path = reverse("admin:bookings_booking_change", args=[booking.pk])
+    return f"{settings.PUBLIC_BASE_URL.rstrip('/')}{path}"
+
+
+def feed_url(*, notary: Notary) -> str:
+    """Give the secret address of a notary's calendar feed."""
+    base = settings.PUBLIC_BASE_URL.rstrip("/")
+    return f"{base}{reverse('notary-feed', args=[notary.feed_secret])}"

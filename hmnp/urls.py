@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookings.pages import cancel, confirmed, details, find, manage, reschedule, when
+from bookings.pages import cancel, confirmed, details, feed, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
 from hmnp.desk.money_page import money
 from payments.pages import late, receipt
@@ -41,6 +41,7 @@ pages = [
     ),
     path("manage/<uuid:booking_id>/late", late.choose, name="manage-late"),
     path("manage/<uuid:booking_id>/receipt", receipt.receipt, name="manage-receipt"),
+    path("calendar/<str:secret>.ics", feed.feed, name="notary-feed"),
     path("find/", find.find, name="find"),
     path("find/sent/", find.sent, name="find-sent"),
 ]

@@ -71,6 +71,7 @@ def _notary(entry: dict[str, Any]) -> None:
             "home_zip": entry["home_zip"],
             "languages": entry["languages"],
             "daily_capacity": entry.get("daily_capacity", 8),
+            "calendar_id": entry["calendar_id"],
         },
     )
     if not is_new:

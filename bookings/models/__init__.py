@@ -2,7 +2,14 @@
 
 from bookings.models.booking import Booking, BookingDocument, PromoRedemption
 from bookings.models.claim import SlotClaim
-from bookings.models.notary import Blackout, BusyBlock, Notary, NotaryDayOff, NotaryHours
+from bookings.models.notary import (
+    Blackout,
+    BusyBlock,
+    CalendarKind,
+    Notary,
+    NotaryDayOff,
+    NotaryHours,
+)
 from bookings.models.timeline import TimelineEvent
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "Booking",
     "BookingDocument",
     "BusyBlock",
+    "CalendarKind",
     "Notary",
     "NotaryDayOff",
     "NotaryHours",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
 from django.contrib.postgres.indexes import GistIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,13 +11,35 @@ from django.db import models
 from django.db.models import F, Q
 from phonenumber_field.modelfields import PhoneNumberField
 
+from hmnp.core import sealed
+
+CALENDAR_PASSWORD = "calendar-password"  # noqa: S105 -- names what is sealed
+_FEED_SECRET_BYTES = 32
+
 
 def _english() -> list[str]:
     return ["en"]
 
 
+def new_feed_secret() -> str:
+    """Give a secret that nobody guesses, for the address of a notary's calendar feed."""
+    return secrets.token_urlsafe(_FEED_SECRET_BYTES)
+
+
+class CalendarKind(models.TextChoices):
+    """Where a notary keeps appointments, and where their own busy times are read from."""
+
+    GOOGLE = "google", "Google Calendar"
+    CALDAV = "caldav", "CalDAV (Apple, Fastmail, Nextcloud, …)"
+    NONE = "none", "None"
+
+
 class Notary(models.Model):
-    """A commissioned notary; a local day's first drive starts at `home_zip`."""
+    """A commissioned notary; a local day's first drive starts at `home_zip`.
+
+    `calendar_id` is a Google calendar's id or a CalDAV collection's address; without one, the
+    appointments go into the company's Google calendar, from which no busy times are read.
+    """
 
     name = models.CharField(max_length=100)
     email = models.EmailField(unique=True)
@@ -26,12 +50,37 @@ class Notary(models.Model):
     daily_capacity = models.PositiveSmallIntegerField(default=8)
     is_active = models.BooleanField(default=True)
 
+    calendar_kind = models.CharField(
+        max_length=10, choices=CalendarKind, default=CalendarKind.GOOGLE
+    )
+    calendar_id = models.CharField(max_length=255, blank=True)
+    calendar_user = models.CharField(max_length=150, blank=True)
+    calendar_password_sealed = models.TextField(blank=True, editable=False)
+    feed_secret = models.CharField(
+        max_length=64, unique=True, default=new_feed_secret, editable=False
+    )
+
     class Meta:
         verbose_name_plural = "notaries"
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                name="notary_caldav_has_address",
+                condition=~Q(calendar_kind="caldav") | ~Q(calendar_id=""),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def calendar_password(self) -> str:
+        """The CalDAV password. Raises `sealed.Unreadable`."""
+        return sealed.unseal(self.calendar_password_sealed, purpose=CALENDAR_PASSWORD)
+
+    @calendar_password.setter
+    def calendar_password(self, text: str) -> None:
+        self.calendar_password_sealed = sealed.seal(text, purpose=CALENDAR_PASSWORD)
 
 
 class NotaryHours(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -39,14 +40,18 @@ _ALLOWED = frozenset(
     }
 )
 
+# A calendar program sends nothing but an address, so the feed's secret is in its path.
+_SECRET_PATH = re.compile(r"^(\w+ /calendar/).*")
+
 EventDict = MutableMapping[str, Any]
 
 
 def _keep_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Drop every field that is not on the list, and the query of a request's address."""
+    """Drop every field that is not on the list, and what is secret in a request's address."""
     kept = {name: value for name, value in event.items() if name in _ALLOWED}
     if "request" in kept:
-        kept["request"] = str(kept["request"]).split("?", 1)[0]
+        path = str(kept["request"]).split("?", 1)[0]
+        kept["request"] = _SECRET_PATH.sub(r"\1…", path)
     return kept
 
 

@@ -48,6 +48,11 @@ def current_key_id() -> str:
     return next(iter(_keys()))
 
 
+def server_key(*, key_id: str) -> bytes:
+    """Give one of the server keys. Raises `KeyError` when it is no longer kept."""
+    return _keys()[key_id]
+
+
 def derive(
     *, purpose: str, subject_id: UUID, generation: int = 1, key_id: str | None = None
 ) -> Token:
@@ -57,7 +62,7 @@ def derive(
     """
     key_id = key_id or current_key_id()
     facts = f"{key_id}.{purpose}.{subject_id.hex}.{generation}"
-    digest = hmac.new(_keys()[key_id], facts.encode(), hashlib.sha256).digest()
+    digest = hmac.new(server_key(key_id=key_id), facts.encode(), hashlib.sha256).digest()
     mac = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     return Token(
         text=f"{facts}.{mac}",

@@ -247,7 +247,14 @@ AUDITLOG_INCLUDE_TRACKING_MODELS = (
     # A masked field still shows half of itself; what is personal is left out.
     {
         "model": "bookings.Notary",
-        "exclude_fields": ["name", "email", "phone"],
+        "exclude_fields": [
+            "name",
+            "email",
+            "phone",
+            "calendar_user",
+            "calendar_password_sealed",
+            "feed_secret",
+        ],
         "m2m_fields": ["skills"],
     },
     {"model": "accounts.Partner", "exclude_fields": ["contact_name", "contact_email"]},
