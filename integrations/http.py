@@ -36,13 +36,17 @@ def _client(_process: int) -> httpx.Client:
 
 @dataclass(frozen=True)
 class Api:
-    """One outside system's API. `base_url` has no slash at its end; `headers` go with each call."""
+    """One outside system's API.
+
+    `base_url` has no slash at its end; `headers` go with each call; `timeout` is `TIMEOUT` if not
+    given.
+    """
 
     destination: Destination
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: tuple[str, str] | None = None
-    timeout: httpx.Timeout = TIMEOUT
+    timeout: httpx.Timeout | None = None
 
     def call(
         self,
@@ -73,7 +77,7 @@ class Api:
                 params=params,
                 headers={**self.headers, **(headers or {})},
                 auth=self.auth,
-                timeout=self.timeout,
+                timeout=self.timeout or TIMEOUT,
             ) as answer:
                 body = _read(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
