@@ -29,7 +29,8 @@ class Checkout:
         """Give the environment of a shell in this checkout; the installed packages are shared."""
         kept = {name: value for name, value in os.environ.items() if name not in LEAKED}
         ports = {"PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port)}
-        return kept | {"VENV": str(virtual_environment())} | ports | changes
+        own = {"VENV": str(virtual_environment()), "PYTHONFAULTHANDLER": "1"}
+        return kept | own | ports | changes
 
     def make(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """Start make; its output goes to `output` of the answer's name in the folder."""
