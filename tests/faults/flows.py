@@ -53,6 +53,8 @@ class Flow:
     steps: tuple[str, ...]
     slug: str = "ron"
     start: str = ""
+    # Where a move leads.
+    next_start: str = ""
     zip_code: str | None = None
     card_name: str = "pm_card_visa"
     # Gives up at the first lost answer, as who closes the page.
@@ -71,6 +73,8 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.start = self.start or self.site.next_slot()
+        if "move" in self.steps:
+            self.next_start = self.site.next_slot()
 
     @property
     def email(self) -> str:
@@ -86,7 +90,9 @@ class Flow:
         """Read its booking's row; empty when there is none."""
         if not self.made:
             return {}
-        columns = "status, amount_paid_cents, amount_refunded_cents, due_now_cents, reference"
+        columns = (
+            "status, amount_paid_cents, amount_refunded_cents, due_now_cents, reference, starts_at"
+        )
         rows = self.site.rows(
             f"SELECT {columns} FROM bookings_booking WHERE id = %s", self.made["booking"]["id"]
         )
@@ -200,10 +206,24 @@ class Flow:
 
     def cancel(self) -> None:
         """Cancel the booking."""
-        path = f"/bookings/{self.made['booking']['id']}"
-        self.cancelled = self._call("DELETE", path, None, headers=self._credentials())
+        self.cancelled = self._call("DELETE", self._path, None, headers=self._credentials())
+
+    def move(self) -> None:
+        """Move the booking to another time."""
+        body = {"scheduledDateTime": self.next_start}
+        self._call("PATCH", self._path, body, headers=self._credentials())
+
+    def release(self) -> None:
+        """Give the hold back."""
+        path = f"/availability/hold/{self.held['holdId']}"
+        headers = {"X-Hold-Token": self.held["holdToken"]}
+        self._call("DELETE", path, None, headers=headers, until=(204,))
 
     # --- how -----------------------------------------------------------------------------------
+
+    @property
+    def _path(self) -> str:
+        return f"/bookings/{self.made['booking']['id']}"
 
     def _credentials(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.made['accessToken']}"} if self.made else {}
@@ -228,7 +248,7 @@ class Flow:
         def once() -> bool:
             answer = self.site.http.request(method, f"/api/v2{path}", json=body, headers=headers)
             if answer.status_code in until:
-                answers.append(answer.json())
+                answers.append(answer.json() if answer.content else {})
                 return True
             if answer.status_code == 202:
                 if time.monotonic() > under_way_until:

@@ -27,7 +27,7 @@ from tests.faults.site import WEB, Site
 pytestmark = pytest.mark.slow
 
 CLIENTS = 50
-# Of holds, with one notary and with two together; a quarter of it for every other way to ask.
+# Of holds, with one notary and with two together; a sixth of it for every other way to ask.
 ROUNDS = int(os.environ.get("STORM_ROUNDS", "20"))
 SLUG = "standard-notary"
 # Near the home of the one, of the other, and between them: each puts another notary first.
@@ -63,7 +63,7 @@ def notaries(request: pytest.FixtureRequest, site: Site) -> Iterator[int]:
     site.rows("DELETE FROM bookings_notarydayoff WHERE reason = 'storm'")
 
 
-def rounds(times: Iterator[str], *, share: int = 4) -> list[str]:
+def rounds(times: Iterator[str], *, share: int = 6) -> list[str]:
     """Take the times of one test: its share of the rounds."""
     taken = list(islice(times, ROUNDS // share))
     assert len(taken) == ROUNDS // share > 0, "there are no times left: fewer STORM_ROUNDS"
@@ -142,7 +142,7 @@ needs_log = pytest.mark.skipif(
 
 
 @needs_log
-@pytest.mark.parametrize(("ask", "share"), [(hold, 2), (booking, 4)])
+@pytest.mark.parametrize(("ask", "share"), [(hold, 2), (booking, 6)])
 def test_one_time_goes_to_as_many_as_there_are_notaries(
     site: Site,
     storm_times: Iterator[str],
