@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
@@ -27,6 +28,12 @@ SHUT_SQL = """
             WHERE destination.name = job.destination
               AND (destination.paused_at IS NOT NULL
                    OR destination.open_until > clock_timestamp()))
+"""
+# Likewise: what goes there is slow for a known reason, theirs or staff's.
+TROUBLED_SQL = """
+    EXISTS (SELECT 1 FROM integrations_destinationstate AS destination
+            WHERE destination.name = job.destination
+              AND (destination.paused_at IS NOT NULL OR destination.failures > 0))
 """
 
 
@@ -56,6 +63,12 @@ def record_failure(*, destination: Destination) -> None:
                 "seconds": OPEN_FOR.total_seconds(),
             },
         )
+
+
+def is_shut(*, destination: Destination) -> bool:
+    """Tell whether nothing goes there at the moment: paused, or its breaker open."""
+    shut = Q(paused_at__isnull=False) | Q(open_until__gt=Now())
+    return DestinationState.objects.filter(shut, name=destination.value).exists()
 
 
 def pause(*, destination: Destination, by: str, reason: str) -> bool:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
 
 from hmnp.core import doorbell
-from integrations import delivery, due_jobs, inbox, leases, outbox, processing
+from integrations import (
+    delivery,
+    destinations,
+    due_jobs,
+    inbox,
+    leases,
+    outbox,
+    processing,
+    reconciliation,
+)
+from integrations.connectors import POLLERS, RECONCILERS
+from integrations.errors import ConnectorError, Postponed
+from integrations.states import Destination
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(
@@ -46,3 +63,41 @@ def sweep_inbox() -> int:
     for inbox_id in inbox_ids:
         doorbell.ring(inbox.PROCESS_EVENT, inbox_id)
     return len(inbox_ids)
+
+
+@shared_task(name="integrations.poll")
+def poll(destination: str) -> int:
+    """Learn what changed at one destination and no webhook told; give how much.
+
+    One that is paused, broken or not used is left in peace until the next time.
+    """
+    place = Destination(destination)
+    if destination in settings.INTEGRATIONS_OFF or destinations.is_shut(destination=place):
+        return 0
+    try:
+        found = POLLERS[place](now=timezone.now())
+    except Postponed as later:
+        logger.info("poll of %s put off: %s", destination, later.reason)
+        return 0
+    except ConnectorError as error:
+        logger.warning("poll of %s failed: %s", destination, error.reason)
+        destinations.record_failure(destination=place)
+        return 0
+    destinations.record_success(destination=place)
+    return found
+
+
+@shared_task(name="integrations.reconcile", soft_time_limit=600, time_limit=660)
+def reconcile() -> int:
+    """Compare every outside system with the bookings and put right what differs; give how much."""
+    found = 0
+    for destination, differences in RECONCILERS.items():
+        if destination.value in settings.INTEGRATIONS_OFF:
+            continue
+        try:
+            for difference in differences(now=timezone.now()):
+                reconciliation.repair(difference=difference)
+                found += 1
+        except (ConnectorError, Postponed) as problem:
+            logger.warning("%s could not be compared: %s", destination.value, problem.reason)
+    return found

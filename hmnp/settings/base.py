@@ -171,6 +171,20 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 10.0,
         "options": _STALE_SWEEP,
     },
+    **{
+        f"integrations.poll-{name}": {
+            "task": "integrations.poll",
+            "args": [name],
+            "schedule": 120.0,
+            "options": {"expires": 60},
+        }
+        for name in ("ghl", "google_calendar", "caldav", "proof")
+    },
+    "integrations.reconcile": {
+        "task": "integrations.reconcile",
+        "schedule": crontab(hour="9", minute="10"),
+        "options": {"expires": 3600},
+    },
     "core.forget-idempotency-records": {
         "task": "core.forget_idempotency_records",
         "schedule": 3600.0,
