@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from integrations.differences import Difference
 from integrations.mail import connector as mail
 from integrations.receipts import Deliver
+from integrations.sms import connector as sms
 from integrations.states import Destination
 
 CONNECTORS: dict[Destination, Deliver] = {
     Destination.MAIL: mail.deliver,
+    Destination.SMS: sms.deliver,
 }
 
 # How to ask a system whether it holds what it should: `differences(now=…)`, over the network.

@@ -1,4 +1,4 @@
-"""The three webhook doors: how each is opened, what is done inside, how each is told to retry."""
+"""The webhook doors: how each is opened, what is done inside, how each is told to retry."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from integrations.ghl import webhooks as ghl
 from integrations.inbound import VerifiedEvent
 from integrations.models import InboxEvent
 from integrations.proof import webhooks as proof
+from integrations.sms import webhooks as twilio
 from integrations.states import InboxState, Provider
 
 
@@ -34,4 +35,6 @@ DOORS: dict[Provider, Door] = {
     # GHL repeats a webhook after 429 only; any other refusal loses it.
     Provider.GHL: Door(ghl.verify, ghl.act, RateLimited),
     Provider.PROOF: Door(proof.verify, proof.act, ServiceUnavailable),
+    # Twilio calls once, whatever the answer: what is lost is only how a text fared.
+    Provider.TWILIO: Door(twilio.verify, twilio.act, ServiceUnavailable),
 }

@@ -8,7 +8,7 @@ from bookings.models import Booking
 from bookings.states import BookingStatus
 from integrations.errors import NoLongerWanted
 from integrations.models import OutboxJob
-from integrations.states import JobKind, MessageKind
+from integrations.states import Destination, JobKind, MessageKind
 from payments.models import LateChoice, Payment, Refund
 from payments.states import LateChoiceState, PaymentStatus, RefundState
 
@@ -17,12 +17,7 @@ _STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
 
 def check_wanted(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: datetime) -> None:
     """Let a message pass, or raise `NoLongerWanted` saying why it must not be sent any more."""
-    is_to_customer = job.recipient == booking.customer_email
-    if kind is MessageKind.ADDRESS_CHANGED:
-        _refuse(is_to_customer, "the address is the customer's again")
-        return
-    # Mail about an appointment goes to nobody but its present customer.
-    _refuse(not is_to_customer, "the customer has another address now")
+    _check_recipient(kind, booking, job)
     match kind:
         case MessageKind.CONFIRMATION:
             _refuse(booking.status not in _STANDING, f"the booking is {booking.status}")
@@ -46,8 +41,26 @@ def check_wanted(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: da
         case MessageKind.PAY_LINK:
             is_due = booking.amount_due_cents or booking.balance_due_cents
             _refuse(not is_due, "nothing is to be paid any more")
-        case MessageKind.FIND_LINK:
+        case MessageKind.FIND_LINK | MessageKind.ADDRESS_CHANGED:
             pass
+
+
+def _check_recipient(kind: MessageKind, booking: Booking, job: OutboxJob) -> None:
+    if job.destination == Destination.SMS:
+        is_theirs = job.recipient == str(booking.customer_phone)
+        _refuse(not is_theirs, "the customer has another number now")
+    elif kind is MessageKind.ADDRESS_CHANGED:
+        is_theirs = job.recipient == booking.customer_email
+        _refuse(is_theirs, "the address is the customer's again")
+    else:
+        # Mail about an appointment goes to nobody but its present customer.
+        is_theirs = job.recipient == booking.customer_email
+        _refuse(not is_theirs, "the customer has another address now")
+
+
+def useful_until(*, kind: MessageKind, booking: Booking) -> datetime:  # noqa: ARG001 -- see below
+    """Give the moment from which a text is of no use to its reader any more."""
+    return booking.starts_at
 
 
 def _is_decline_open(booking: Booking) -> bool:

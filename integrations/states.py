@@ -45,6 +45,7 @@ class Provider(StrEnum):
     STRIPE = "stripe"
     GHL = "ghl"
     PROOF = "proof"
+    TWILIO = "twilio"
 
 
 class InboxState(StrEnum):

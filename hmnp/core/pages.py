@@ -39,17 +39,18 @@ def zone_name(instant: datetime, *, zone: ZoneInfo) -> str:
     return _ZONE_NAMES.get(zone.key) or instant.astimezone(zone).tzname() or zone.key
 
 
-def times(starts_at: datetime, ends_at: datetime, *, zone: ZoneInfo) -> str:
-    """Give `9:30 am to 10:30 am Central`.
+def told_zone(instant: datetime, *, zone: ZoneInfo) -> str:
+    """Give `Central`; in the hour the clocks repeat `CDT` or `CST`, to say which of the two."""
+    name = zone_name(instant, zone=zone)
+    local = instant.astimezone(zone)
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return local.tzname() or name
+    return name
 
-    In the hour the clocks repeat the abbreviation (CDT, CST) says which of the two is meant.
-    """
-    name = zone_name(starts_at, zone=zone)
-    if (
-        starts_at.astimezone(zone).replace(fold=0).utcoffset()
-        != starts_at.astimezone(zone).replace(fold=1).utcoffset()
-    ):
-        name = starts_at.astimezone(zone).tzname() or name
+
+def times(starts_at: datetime, ends_at: datetime, *, zone: ZoneInfo) -> str:
+    """Give `9:30 am to 10:30 am Central`."""
+    name = told_zone(starts_at, zone=zone)
     return f"{clock(starts_at, zone=zone)} to {clock(ends_at, zone=zone)} {name}"
 
 

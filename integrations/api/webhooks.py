@@ -1,4 +1,4 @@
-"""`POST /webhooks/{stripe,ghl,proof}`: verify, store once, answer; acting on it is a job's."""
+"""`POST /webhooks/{stripe,ghl,proof,twilio}`: verify, store, answer; acting is a job's."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _describe(provider: Provider, *, header: str, unstored_status: int) -> Any:
 
 
 class WebhookViewSet(ApiViewSet):
-    """The doors of the three providers; their signatures are the only credentials."""
+    """The doors of the providers; their signatures are the only credentials."""
 
     authentication_classes = []
     permission_classes = [ByTable]
@@ -78,6 +78,12 @@ class WebhookViewSet(ApiViewSet):
     def proof(self, request: Request) -> Response:
         """Take an event from Proof."""
         return _take(request, Provider.PROOF)
+
+    @extend_schema(exclude=True)
+    @action(detail=False, methods=["post"])
+    def twilio(self, request: Request) -> Response:
+        """Take a text's status from Twilio: a form, and no part of the published API."""
+        return _take(request, Provider.TWILIO)
 
 
 def _take(request: Request, provider: Provider) -> Response:

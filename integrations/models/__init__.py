@@ -3,6 +3,7 @@
 from integrations.models.destination import DestinationState
 from integrations.models.external_ref import ExternalRef
 from integrations.models.inbox import InboxEvent
+from integrations.models.opt_out import SmsOptOut
 from integrations.models.outbox import OutboxJob
 
-__all__ = ["DestinationState", "ExternalRef", "InboxEvent", "OutboxJob"]
+__all__ = ["DestinationState", "ExternalRef", "InboxEvent", "OutboxJob", "SmsOptOut"]

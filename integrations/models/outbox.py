@@ -14,8 +14,8 @@ from integrations.states import Destination, JobKind, JobState, MessageKind
 class OutboxJob(models.Model):
     """One effect outside, written in the transaction of the fact that asks for it.
 
-    Only `integrations/{outbox,attempts,due_jobs}.py` write it. `token` is new with every claim: a
-    worker that lost its lease finds another token and can no longer finish.
+    Only `integrations/{outbox,attempts,due_jobs,message_fate}.py` write it. `token` is new with
+    every claim: a worker that lost its lease finds another token and can no longer finish.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -53,6 +53,8 @@ class OutboxJob(models.Model):
     rung_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
     external_id = models.CharField(max_length=255, blank=True)
+    # What the carrier or the mailbox said of a sent message afterwards, in the service's own word.
+    delivery_status = models.CharField(max_length=20, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

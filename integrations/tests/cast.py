@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.utils import timezone
 
 from bookings.models import Booking, Notary
@@ -72,3 +73,9 @@ def make_booking(service: ServiceDefinition, **fields: Any) -> Booking:
         "updated_at": now,
     }
     return Booking.objects.create(**{**values, **fields})
+
+
+def open_cases() -> list[str]:
+    """Name the kinds of what a person is called for; the desk's rows are another floor's."""
+    cases = apps.get_model("desk", "Case")._default_manager.filter(closed_at=None)
+    return sorted(cases.values_list("kind", flat=True))
