@@ -33,6 +33,12 @@ def parse(*, argv: list[str]) -> Config:
             f"--{name.replace('_', '-')}", default=env(name.upper(), str(getattr(base, name)))
         )
     parser.add_argument(
+        "--google-service-account",
+        default=env("GOOGLE_SERVICE_ACCOUNT", base.google_service_account),
+        metavar="FILE",
+        help="write the Google service account's key to this file",
+    )
+    parser.add_argument(
         "--processing-seconds",
         type=int,
         default=base.processing_seconds,

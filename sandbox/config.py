@@ -22,6 +22,8 @@ class Config:
     twilio_from: str = "+17135550142"
     proof_key: str = "prf_test_sandbox"
     proof_signing_key: str = "proof_sandbox"
+    # Where to write the service account's file; "" writes none.
+    google_service_account: str = ""
     webhook_url: str = ""
     webhook_secret: str = "whsec_sandbox"  # noqa: S105 - a demo key that opens nothing real
     processing_seconds: int = 5

@@ -15,7 +15,7 @@ from pathlib import Path
 from hmnp.dev.filelocks import FileLock, locked, try_lock
 from hmnp.dev.postgres import Postgres
 from hmnp.dev.redis import Redis
-from hmnp.dev.state import EmbeddedServerError, state_dir
+from hmnp.dev.state import GOOGLE_FILE, EmbeddedServerError, state_dir
 
 LOCK_SECONDS = 90.0
 
@@ -142,7 +142,9 @@ def servers_for_a_command(*, environment: MutableMapping[str, str] = os.environ)
     if are_outside_servers_given(environment=environment):
         yield
         return
-    lease = acquire(state=state_dir())
+    state = state_dir()
+    lease = acquire(state=state)
+    environment.setdefault("GOOGLE_SERVICE_ACCOUNT_FILE", str(state / GOOGLE_FILE))
     for name, value in lease.environment().items():
         environment.setdefault(name, value)
     try:

@@ -16,6 +16,7 @@ from hmnp.dev.chromium import chromium_path
 from hmnp.dev.guard import Guard
 from hmnp.dev.live import LiveProcesses
 from hmnp.dev.ports import quiet_port
+from hmnp.dev.state import GOOGLE_FILE
 
 os.environ["PORT"] = str(quiet_port())
 os.environ["SANDBOX_PORT"] = str(quiet_port())
@@ -48,6 +49,7 @@ def _live(folder: Path, guard: Guard, *, port: int, sandbox_port: int) -> LivePr
             "CELERY_BROKER_URL": os.environ["CELERY_BROKER_URL"],
             "PORT": str(port),
             "SANDBOX_PORT": str(sandbox_port),
+            "GOOGLE_SERVICE_ACCOUNT_FILE": str(folder / GOOGLE_FILE),
         },
         port=port,
         sandbox_port=sandbox_port,
@@ -62,8 +64,10 @@ def _session_ports() -> dict[str, int]:
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) -> Iterator[str]:
     """Address of a sandbox that runs for the whole session, where the settings look for it."""
-    live = _live(tmp_path_factory.mktemp("sandbox"), process_guard, **_session_ports())
+    folder = tmp_path_factory.mktemp("sandbox")
+    live = _live(folder, process_guard, **_session_ports())
     live.start_sandbox()
+    settings.GOOGLE_SERVICE_ACCOUNT_FILE = str(folder / GOOGLE_FILE)
     yield live.sandbox_url
     live.stop()
 
@@ -101,6 +105,8 @@ def live(
         **settings.ANYMAIL,
         "POSTMARK_API_URL": f"{processes.sandbox_url}/postmark/",
     }
+    settings.GOOGLE_CALENDAR_API_BASE = f"{processes.sandbox_url}/google/calendar/v3"
+    settings.GOOGLE_SERVICE_ACCOUNT_FILE = str(tmp_path / GOOGLE_FILE)
     yield processes
     processes.stop()
 

@@ -23,7 +23,7 @@ from hmnp.dev.processes import (
     stop_all,
     wait_for_url,
 )
-from hmnp.dev.state import CHECKOUT
+from hmnp.dev.state import CHECKOUT, GOOGLE_FILE
 
 # Held by the guard of a running or killed site until its last process has ended.
 LEFTOVERS_LOCK = "guard.lock"
@@ -115,6 +115,8 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "hmnp.settings.local",
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
+            "GOOGLE_SERVICE_ACCOUNT_FILE": os.environ.get("GOOGLE_SERVICE_ACCOUNT_FILE")
+            or str(self.state / GOOGLE_FILE),
             "PYTHONPATH": str(CHECKOUT),
         }
         if are_outside_servers_given(environment=os.environ):
@@ -168,6 +170,7 @@ def sandbox_command(*, port: int, web_port: int, data: Path) -> list[str]:
     """Give the command that plays the outside world; its webhooks go to the web port."""
     webhooks = f"http://{LOOPBACK}:{web_port}/api/v2/webhooks/stripe"
     command = python_module("sandbox", "--port", str(port), "--data", str(data))
+    command += ["--google-service-account", str(data.with_name(GOOGLE_FILE))]
     return [*command, "--webhook-url", webhooks]
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+# The key of the sandbox's Google service account, which the sandbox makes at its first start.
+GOOGLE_FILE = "google-service-account.json"
+
 # PostgreSQL refuses to run as root. This user exists everywhere: nothing is added to the machine.
 UNPRIVILEGED_USER = "nobody"
 
