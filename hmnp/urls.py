@@ -6,6 +6,7 @@ from django.urls import include, path
 from bookings.pages import cancel, confirmed, details, feed, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
 from hmnp.desk.money_page import money
+from hmnp.desk.outside_page import booking_outside, queues
 from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
 from services import pages as service_pages
@@ -55,6 +56,12 @@ urlpatterns = [
         admin.site.admin_view(money),
         name="admin-booking-money",
     ),
+    path(
+        "admin/bookings/booking/<uuid:booking_id>/outside/",
+        admin.site.admin_view(booking_outside),
+        name="admin-booking-outside",
+    ),
+    path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
     path("admin/", admin.site.urls),
 ]
 
