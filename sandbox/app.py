@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sandbox import control, page
 from sandbox.config import Config
+from sandbox.ghl import Ghl
 from sandbox.google import Google
 from sandbox.postmark import Postmark
 from sandbox.proof import Proof
@@ -22,6 +23,7 @@ def build_systems(*, store: Store, config: Config) -> tuple[System, ...]:
     return (
         Postmark(store=store, config=config),
         Stripe(store=store, config=config),
+        Ghl(store=store, config=config),
         Proof(store=store, config=config),
         Google(store=store, config=config),
         Twilio(store=store, config=config),

@@ -20,6 +20,9 @@ class Config:
     twilio_account_sid: str = "ACsandbox"
     twilio_auth_token: str = "twilio_sandbox"  # noqa: S105 - a demo key that opens nothing real
     twilio_from: str = "+17135550142"
+    ghl_token: str = "pit-sandbox"  # noqa: S105 - a demo key that opens nothing real
+    ghl_location: str = "loc_sandbox"
+    ghl_calendar: str = "cal_sandbox"
     proof_key: str = "prf_test_sandbox"
     proof_signing_key: str = "proof_sandbox"
     # Where to write the service account's file; "" writes none.

@@ -23,6 +23,14 @@ GHL_API_BASE = env.str("GHL_API_BASE", default=f"{SANDBOX_URL}/ghl")
 GHL_API_TOKEN = env.str("GHL_API_TOKEN", default="pit-sandbox")
 GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", default="loc_sandbox")
 GHL_CALENDAR_ID = env.str("GHL_CALENDAR_ID", default="cal_sandbox")
+# The public half of the key that the sandbox signs with.
+GHL_WEBHOOK_PUBLIC_KEY = env.str(
+    "GHL_WEBHOOK_PUBLIC_KEY",
+    multiline=True,
+    default="-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEAjxZGCGfO6F7bmzgVRXoKH8dLjYD1suh00TZ2oqSoVzg=\n"
+    "-----END PUBLIC KEY-----",
+)
 PROOF_API_BASE = env.str("PROOF_API_BASE", default=f"{SANDBOX_URL}/proof")
 PROOF_API_KEY = env.str("PROOF_API_KEY", default="prf_test_sandbox")
 PROOF_WEBHOOK_SIGNING_KEY = env.str("PROOF_WEBHOOK_SIGNING_KEY", default="proof_sandbox")
