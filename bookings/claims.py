@@ -17,7 +17,8 @@ from django.db.models import F, Func, Value
 from django.db.models.fields import DateTimeField
 
 from bookings import schedules
-from bookings.availability import Fit, NotarySchedule, Reason, fit, inbound_minutes, job_at
+from bookings.availability import job_at
+from bookings.chain import Fit, NotarySchedule, Reason, fit, inbound_minutes
 from bookings.models import SlotClaim
 from bookings.states import ClaimState
 from hmnp.core import tokens

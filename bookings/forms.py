@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from phonenumber_field.formfields import PhoneNumberField
 
-from bookings.actions.create_booking import CustomerDetails
 from bookings.models.booking import Locale
+from bookings.requests import CustomerDetails
 from hmnp.core.errors import DomainError, ValidationFailed
 from services.definitions import ServiceDefinition
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from bookings.availability import Days, Job, NotarySchedule, Span
+from bookings.chain import Days, Job, NotarySchedule, Span
 from bookings.states import LIVE_CLAIM_STATES
 from hmnp.core.times import midnight
 from services.definitions import Hours, ServiceDefinition

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from bookings import schedules
-from bookings.availability import NEVER_ON_OFFER, Misfit, free_starts, misfit, rank
+from bookings.availability import Misfit, free_starts, misfit, rank
+from bookings.chain import NEVER_ON_OFFER
 from bookings.claims import Occupied
 from bookings.errors import SlotTaken, SlotUnavailable
 from hmnp.core import transactions

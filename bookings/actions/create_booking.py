@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from uuid import uuid4
 
 from django.db import IntegrityError
 
@@ -17,14 +14,12 @@ from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, SlotTaken
 from bookings.events import BookingCreated
 from bookings.holders import Holder
 from bookings.models import Booking, SlotClaim
-from bookings.policy import Policy
 from bookings.quoting import Wanted, agreed_price, claim_facts
-from bookings.references import new_reference
+from bookings.requests import TERMS_VERSION, BookingRequest, insert_booking
 from bookings.slots import alternatives, win
-from bookings.states import BookingStatus, ClaimState, TimelineAction
-from hmnp.accounts.models import Partner, Terms
-from hmnp.core import tokens, transactions
-from hmnp.core.context import Actor, ActorType
+from bookings.states import ClaimState, TimelineAction
+from hmnp.core import transactions
+from hmnp.core.context import Actor
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.events import emit
@@ -33,44 +28,6 @@ from hmnp.core.tokens import Token
 from hmnp.core.transactions import UNIQUE_VIOLATION, sqlstate
 from services.models import PromoCode
 from services.pricing import Pricing
-
-# The text customers accept; a new text gets a new version.
-TERMS_VERSION = "2026-11"
-
-
-@dataclass(frozen=True)
-class CustomerDetails:
-    """Who the appointment is for, and where."""
-
-    name: str
-    email: str
-    phone: str
-    street: str = ""
-    unit: str = ""
-    city: str = ""
-    state: str = ""
-    signer_details: list[dict[str, Any]] = field(default_factory=list)
-    special_instructions: str = ""
-    locale: str = "en"
-    sms_consent: bool = False
-
-
-@dataclass(frozen=True)
-class BookingRequest:
-    """What is asked for; `token` is that of a hold for the same time."""
-
-    wanted: Wanted
-    customer: CustomerDetails
-    token: Token | None = None
-    quote_token: str | None = None
-    expected_cents: int | None = None
-    payment_intent_id: str | None = None
-    partner: Partner | None = None
-
-    def due_nothing(self, actor: Actor) -> bool:
-        """Partners on statement terms are billed later; staff see to the money themselves."""
-        on_statement = self.partner is not None and self.partner.terms == Terms.STATEMENT
-        return on_statement or actor.type == ActorType.ADMIN
 
 
 def create_booking(
@@ -212,7 +169,7 @@ def _book(
     if request.due_nothing(actor) and claim.intent_at is None:
         pricing = pricing.without_deposit()
     due_cents = pricing.deposit_required_cents
-    booking = _insert(request, claim, pricing, due_cents, actor, now)
+    booking = insert_booking(request=request, claim=claim, pricing=pricing, actor=actor, now=now)
     if promo is not None:
         promotions.redeem(promo=promo, booking=booking, now=now)
     claim.booking_id = booking.pk
@@ -260,60 +217,6 @@ def _take_promo(request: BookingRequest, now: datetime) -> PromoCode | None:
         return None
     return promotions.take(
         code=request.wanted.promo_code, customer_email=request.customer.email, now=now
-    )
-
-
-def _insert(
-    request: BookingRequest,
-    claim: SlotClaim,
-    pricing: Pricing,
-    due_cents: int,
-    actor: Actor,
-    now: datetime,
-) -> Booking:
-    wanted, customer = request.wanted, request.customer
-    service = wanted.service
-    booking_id = uuid4()
-    access = tokens.derive(purpose=tokens.ACCESS, subject_id=booking_id)
-    return Booking.objects.create(
-        id=booking_id,
-        reference=new_reference(),
-        status=BookingStatus.PENDING_PAYMENT,
-        service_id=service.id,
-        notary_id=claim.notary_id,
-        partner=request.partner,
-        starts_at=claim.starts_at,
-        ends_at=claim.ends_at,
-        timezone=service.timezone.key,
-        customer_name=customer.name,
-        customer_email=customer.email,
-        customer_phone=customer.phone,
-        street=customer.street,
-        unit=customer.unit,
-        city=customer.city,
-        state=customer.state,
-        zip_code=wanted.zip_code or "",
-        signers=wanted.signers,
-        documents=wanted.documents,
-        signer_details=customer.signer_details,
-        special_instructions=customer.special_instructions,
-        locale=customer.locale,
-        pricing=pricing.to_snapshot(),
-        price_cents=pricing.final_price_cents,
-        due_now_cents=due_cents,
-        promo_code=wanted.promo_code or "",
-        is_emergency=claim.is_emergency,
-        policy=Policy.of(service).to_snapshot(),
-        tier_starts_at=claim.starts_at,
-        terms_version=TERMS_VERSION,
-        terms_accepted_at=now,
-        terms_ip=actor.ip,
-        sms_consent_at=now if customer.sms_consent else None,
-        sms_consent_ip=actor.ip if customer.sms_consent else None,
-        access_key_id=access.key_id,
-        access_hash=access.hash,
-        created_at=now,
-        updated_at=now,
     )
 
 

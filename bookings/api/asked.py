@@ -10,7 +10,6 @@ from typing import Any
 from rest_framework.serializers import Serializer
 
 from bookings import holders
-from bookings.actions.create_booking import BookingRequest, CustomerDetails
 from bookings.actions.hold_slot import HoldRequest
 from bookings.actions.update_booking import BookingChanges
 from bookings.api.serializers import (
@@ -21,6 +20,7 @@ from bookings.api.serializers import (
 )
 from bookings.models import Booking
 from bookings.quoting import Wanted
+from bookings.requests import BookingRequest, CustomerDetails
 from hmnp.accounts.principals import Principal
 from hmnp.core.api.validation import read
 from hmnp.core.errors import DomainError, Fault, ValidationFailed

@@ -111,7 +111,7 @@ class CancellationPreviewSerializer(serializers.Serializer[Any]):
     """What cancelling now would keep and give back."""
 
     tier = serializers.CharField()
-    label = serializers.CharField(help_text="The tier in words.")
+    label = serializers.CharField(help_text="The tier in words.")  # type: ignore[assignment]  # also an attribute of every field
     fee = MoneyField(help_text="What would be kept of what was paid.")
     refundAmount = MoneyField()
     currency = serializers.CharField()

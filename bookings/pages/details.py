@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import holders
-from bookings.actions.create_booking import BookingRequest, create_booking
+from bookings.actions.create_booking import create_booking
 from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, SlotTaken, SlotUnavailable
 from bookings.forms import DetailsForm
 from bookings.models import Booking, SlotClaim
@@ -24,6 +24,7 @@ from bookings.pages.refused import terms_label, what_now
 from bookings.pages.sent_once import sent_once
 from bookings.pages.summary import summary_of_wanted, wanted_of_claim
 from bookings.quoting import Wanted
+from bookings.requests import BookingRequest
 from hmnp.accounts.principals import anonymous
 from hmnp.core import tokens
 from hmnp.core.errors import DomainError, ValidationFailed

@@ -10,11 +10,12 @@ from factory.declarations import Sequence
 from factory.django import DjangoModelFactory
 from factory.helpers import post_generation
 
-from bookings.actions.create_booking import BookingRequest, CustomerDetails, create_booking
+from bookings.actions.create_booking import create_booking
 from bookings.actions.hold_slot import Held, HoldRequest, hold_slot
 from bookings.holders import Holder
 from bookings.models import Booking, Notary, NotaryHours
 from bookings.quoting import Wanted
+from bookings.requests import BookingRequest, CustomerDetails
 from hmnp.core.context import Actor, ActorType
 from services.catalogue import require_service
 from services.models import Service

@@ -12,22 +12,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from bookings import schedules
-from bookings.availability import (
-    Days,
-    Fit,
-    Job,
-    Misfit,
-    Reason,
-    Span,
-    drivable,
-    fit,
-    free_starts,
-    grid,
-    job_at,
-    misfit,
-    rank,
-    works_throughout,
-)
+from bookings.availability import Misfit, free_starts, grid, job_at, misfit, rank
+from bookings.chain import Days, Fit, Job, Reason, Span, drivable, fit, works_throughout
 from bookings.models import Blackout, BusyBlock, Notary, NotaryDayOff, NotaryHours, SlotClaim
 from bookings.slots import free_slots, next_slots
 from bookings.tests import oracle

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from bookings import events, locks
+from bookings import events, locks, requests
 from bookings.actions import create_booking as module
 from bookings.actions.begin_payment import begin_payment
-from bookings.actions.create_booking import TERMS_VERSION
-from bookings.availability import Reason
+from bookings.chain import Reason
 from bookings.claims import Occupied
 from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, SlotTaken, SlotUnavailable
 from bookings.events import BookingConfirmed, BookingCreated
 from bookings.holders import token_of
 from bookings.models import Booking, PromoRedemption, SlotClaim
 from bookings.quoting import Wanted
+from bookings.requests import TERMS_VERSION
 from bookings.states import BookingStatus
 from bookings.tests.chain import check_bookings, check_calendars
 from bookings.tests.factories import (
@@ -223,7 +223,7 @@ class TestWithoutAHold:
     ) -> None:
         first = book()
         drawn = iter([first.reference, first.reference, "HM-999999"])
-        monkeypatch.setattr(module, "new_reference", lambda: next(drawn))
+        monkeypatch.setattr(requests, "new_reference", lambda: next(drawn))
         assert book(starts_at=TUESDAY_10 + 4 * HALF_HOUR).reference == "HM-999999"
 
 
@@ -447,7 +447,7 @@ class TestAllOrNothing:
         [
             "promotions.take",
             "promotions.redeem",
-            "_insert",
+            "insert_booking",
             "open_window",
             "timeline.record",
             "emit",

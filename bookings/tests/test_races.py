@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from bookings.actions.assign_notary import assign_notary
 from bookings.actions.cancel_booking import cancel_booking
-from bookings.actions.create_booking import BookingRequest, create_booking
+from bookings.actions.create_booking import create_booking
 from bookings.actions.expire_holds import expire_holds
 from bookings.actions.hold_slot import HoldRequest, hold_slot
 from bookings.actions.reclaim_slot import reclaim_slot
@@ -24,6 +24,7 @@ from bookings.actions.waive_deposit import waive_deposit
 from bookings.errors import SlotTaken
 from bookings.holders import Holder, token_of
 from bookings.models import Booking, PromoRedemption, SlotClaim
+from bookings.requests import BookingRequest
 from bookings.states import LIVE_CLAIM_STATES
 from bookings.tests.chain import check_bookings, check_calendars
 from bookings.tests.crowd import Crowd, deadlocks, together

@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.db import transaction
 from hypothesis import strategies as st
 
-from bookings.availability import Days, Job, NotarySchedule, Span
+from bookings.chain import Days, Job, NotarySchedule, Span
 from bookings.tests import oracle
 from bookings.tests.oracle import ZIPS, PlainJob, PlainNotary, PlainService
 from services.definitions import Hours, ServiceDefinition

@@ -11,12 +11,13 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from bookings.actions.begin_closing import begin_closing
-from bookings.actions.create_booking import BookingRequest, create_booking
+from bookings.actions.create_booking import create_booking
 from bookings.actions.finish_closing import finish_closing
 from bookings.actions.hold_slot import Held
 from bookings.holders import token_of
 from bookings.locks import lock_booking
 from bookings.models import Booking, SlotClaim
+from bookings.requests import BookingRequest
 from bookings.tests.factories import CUSTOMER, HOLDER, NOW, customer, hold, wanted
 from hmnp.core import transactions
 from hmnp.core.context import SYSTEM
