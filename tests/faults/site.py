@@ -90,6 +90,7 @@ class Site:
     # Intents that another program made at Stripe; none of our rows names them.
     foreign: set[str] = field(default_factory=set)
     _reviving: threading.Lock = field(default_factory=threading.Lock)
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
     _slots: Iterator[str] | None = None
 
     # --- processes ---------------------------------------------------------------------------
@@ -242,9 +243,10 @@ class Site:
 
     def next_slot(self) -> str:
         """Give a time for a remote session that no other test has."""
-        if self._slots is None:
-            self._slots = self._remote_slots()
-        return next(self._slots)
+        with self._choosing:
+            if self._slots is None:
+                self._slots = self._remote_slots()
+            return next(self._slots)
 
     def free_starts(self, *, slug: str, first_day: str, zip_code: str | None = None) -> list[str]:
         """Give the starts on offer from a day on, for a fortnight."""
