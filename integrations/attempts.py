@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -19,7 +20,8 @@ from django.db.models.functions import Now
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case
 from hmnp.core.doorbell import ring_after_commit
-from integrations.destinations import SHUT_SQL
+from integrations import due_jobs
+from integrations.destinations import SHUT_SQL, TROUBLED_SQL
 from integrations.leases import LEASE, retry_delay
 from integrations.models import OutboxJob
 from integrations.outbox import RUN_JOB, has_newer, start_anew
@@ -36,8 +38,8 @@ def claim(*, job_id: UUID) -> OutboxJob | None:
     """Take a due job for one attempt under a lease, or give None when it is not there to be taken.
 
     A sync job waits while an older one of its booking and destination is being done, and is over
-    when a newer one exists. A job waits while its destination is paused or its breaker open; after
-    a failure one job at a time goes there, so that a hanging system never takes every worker.
+    when a newer one exists. A job waits while its destination is paused or its breaker open, or as
+    many go there as may at once: after a failure one, so that no hanging system takes every worker.
     """
     return transactions.run(partial(_claim, job_id))
 
@@ -59,12 +61,10 @@ def _claim(job_id: UUID) -> OutboxJob | None:
                         AND older.version < job.version
                         AND older.state = 'RUNNING' AND older.lease_until >= clock_timestamp())
                   AND NOT {SHUT_SQL}
-                  AND NOT EXISTS (
-                      SELECT 1 FROM integrations_outboxjob AS probe
-                      JOIN integrations_destinationstate AS troubled
-                        ON troubled.name = probe.destination AND troubled.failures > 0
-                      WHERE probe.destination = job.destination AND probe.id <> job.id
-                        AND probe.state = 'RUNNING' AND probe.lease_until >= clock_timestamp())
+                  AND (SELECT count(*) FROM integrations_outboxjob AS other
+                       WHERE other.destination = job.destination AND other.id <> job.id
+                         AND other.state = 'RUNNING' AND other.lease_until >= clock_timestamp())
+                      < CASE WHEN {TROUBLED_SQL} THEN 1 ELSE %s END
                 FOR UPDATE SKIP LOCKED
             )
             UPDATE integrations_outboxjob AS job
@@ -74,7 +74,7 @@ def _claim(job_id: UUID) -> OutboxJob | None:
                 unknown_outcomes = unknown_outcomes + (due.state = 'RUNNING')::int
             FROM due WHERE job.id = due.id
             """,  # noqa: S608 -- the only part put in is a constant
-            [job_id, LEASE.total_seconds()],
+            [job_id, settings.OUTBOX_JOBS_AT_ONCE, LEASE.total_seconds()],
         )
         if cursor.rowcount == 0:
             return None
@@ -185,17 +185,8 @@ def _end(job: OutboxJob, state: JobState, reason: str, *, external_id: str = "")
 
 
 def _ring_waiting(job: OutboxJob) -> None:
-    """Ring for the newer sync job that had to wait for this one."""
-    if job.kind != JobKind.SYNC:
-        return
-    waiting = OutboxJob.objects.filter(
-        kind=JobKind.SYNC.value,
-        booking_id=job.booking_id,
-        destination=job.destination,
-        version__gt=job.version,
-        state=JobState.READY.value,
-    )
-    for job_id in waiting.values_list("pk", flat=True):
+    """Ring for what had to wait for this job: the next ones of its destination."""
+    for job_id in due_jobs.take_next(destination=job.destination):
         ring_after_commit(RUN_JOB, job_id)
 
 

@@ -56,3 +56,24 @@ def take_unanswered(*, limit: int = 200) -> list[UUID]:
         return [job_id for job_id, *_ in sorted(rows, key=lambda row: row[1:])]
 
     return transactions.run(work)
+
+
+def take_next(*, destination: str, limit: int = 2) -> list[UUID]:
+    """Give the next due jobs of a destination that has room again, and note that they are rung."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH next AS (
+                SELECT id FROM integrations_outboxjob AS job
+                WHERE destination = %s AND state = 'READY' AND run_at <= clock_timestamp()
+                  AND NOT {SHUT_SQL}
+                ORDER BY priority, run_at LIMIT %s
+                FOR UPDATE SKIP LOCKED
+            )
+            UPDATE integrations_outboxjob AS job SET rung_at = clock_timestamp()
+            FROM next WHERE job.id = next.id
+            RETURNING job.id
+            """,  # noqa: S608 -- the only part put in is a constant
+            [destination, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]

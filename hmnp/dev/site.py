@@ -174,7 +174,7 @@ def sandbox_command(*, port: int, web_port: int, data: Path) -> list[str]:
     return [*command, "--webhook-url", webhooks]
 
 
-def worker_command(*, name: str, concurrency: int = 2) -> list[str]:
+def worker_command(*, name: str, concurrency: int = 4) -> list[str]:
     """Give the command of a Celery worker of this name."""
     command = python_module("celery", "-A", "hmnp", "worker", "--hostname", name)
     command += ["--concurrency", str(concurrency), "--loglevel", "INFO"]

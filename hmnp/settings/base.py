@@ -166,6 +166,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 5.0,
         "options": _STALE_SWEEP,
     },
+    "integrations.send-reminders": {
+        "task": "integrations.send_reminders",
+        "schedule": 60.0,
+        "options": _STALE_SWEEP,
+    },
     "integrations.sweep-inbox": {
         "task": "integrations.sweep_inbox",
         "schedule": 10.0,
@@ -332,6 +337,9 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_REFUND_UNKNOWN_CHARGES = env.bool("STRIPE_REFUND_UNKNOWN_CHARGES", default=True)
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/")
 
+# Outbox jobs that may go to one destination at a time, over all workers: fewer than there are
+# worker processes, so that a system that hangs leaves room for the others.
+OUTBOX_JOBS_AT_ONCE = env.int("OUTBOX_JOBS_AT_ONCE", default=2)
 # Destinations that are not used, by name: no job is written for them.
 INTEGRATIONS_OFF: list[str] = env.list("INTEGRATIONS_OFF", default=[])
 
@@ -343,6 +351,19 @@ GHL_API_VERSION_CALENDARS = env.str("GHL_API_VERSION_CALENDARS", default="2021-0
 GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", default="")
 GHL_CALENDAR_ID = env.str("GHL_CALENDAR_ID", default="")
 GHL_PIPELINE_NAME = env.str("GHL_PIPELINE_NAME", default="Lead to Service")
+# The pipeline's stage for a booking in each status, by name.
+GHL_STAGES: dict[str, str] = {
+    "CONFIRMED": "Booking Confirmed",
+    "IN_PROGRESS": "In Progress",
+    "COMPLETED": "Service Completed",
+    "NO_SHOW": "No Show",
+    "CANCELLED": "Cancelled",
+    **env.json("GHL_STAGES", default={}),
+}
+# Who in the CRM acts for us: their cancellations and moves are ours, everybody else's the
+# customer's. By their user ids there, or by a tag put on the contact just before.
+GHL_STAFF_USER_IDS: list[str] = env.list("GHL_STAFF_USER_IDS", default=[])
+GHL_STAFF_TAG = env.str("GHL_STAFF_TAG", default="by:hmnp")
 # GoHighLevel's published Ed25519 key for X-GHL-Signature; a PEM in one line, \n escaped.
 GHL_WEBHOOK_PUBLIC_KEY = env.str("GHL_WEBHOOK_PUBLIC_KEY", default="", multiline=True)
 
@@ -378,6 +399,8 @@ COMPANY = {
     "name": "Houston Mobile Notary Pros",
     "phone": env.str("COMPANY_PHONE", default=""),
     "email": env.str("COMPANY_EMAIL", default=""),
+    # Where customers may write a review; "" asks them to answer the mail instead.
+    "review_url": env.str("COMPANY_REVIEW_URL", default=""),
     "area": env.str("COMPANY_AREA", default="Greater Houston and Galveston County, and online"),
     "hours": env.str("COMPANY_HOURS", default="Every day, 7 am to 9 pm; online day and night"),
 }

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from bookings.models import Booking
+from hmnp.core import doorbell
 from hmnp.core.cases import CaseKind
 from integrations import attempts, budgets, delivery, destinations, due_jobs, outbox
 from integrations.connectors import CONNECTORS
@@ -220,3 +222,25 @@ def test_no_more_calls_than_the_budget_are_made_in_any_ten_seconds() -> None:
         budgets.take(destination=Destination.GHL)
     DestinationState.objects.update(refilled_at=timezone.now() - timedelta(seconds=1))
     budgets.take(destination=Destination.GHL)
+
+
+def test_no_more_jobs_than_may_go_to_one_destination_at_once(booking: Booking) -> None:
+    jobs = [message(booking, occurrence=name) for name in "abcd"]
+    running = [claim(job) for job in jobs[: settings.OUTBOX_JOBS_AT_ONCE]]
+    assert attempts.claim(job_id=jobs[2].pk) is None
+    assert claim(_sms(booking)).attempts == 1, "another destination has room of its own"
+    assert attempts.succeed(job=running[0])
+    assert claim(jobs[2]).pk == jobs[2].pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_is_done_rings_for_the_next_of_its_destination(
+    booking: Booking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[object] = []
+    monkeypatch.setattr(doorbell, "ring", lambda _task, job_id: rung.append(job_id))
+    running = claim(message(booking, occurrence="a"))
+    waiting = [message(booking, occurrence=name) for name in "bcd"]
+    rung.clear()
+    assert fail(running)
+    assert rung == [job.pk for job in waiting[:2]]

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.test import override_settings
 from django.utils import timezone
 
 from bookings.models import Booking
@@ -107,6 +108,7 @@ def test_a_job_that_is_not_there_is_not_claimed() -> None:
     assert attempts.claim(job_id=uuid4()) is None
 
 
+@override_settings(OUTBOX_JOBS_AT_ONCE=100)
 @committed
 def test_eight_workers_on_the_same_jobs_do_each_exactly_once(booking: Booking) -> None:
     jobs = [message(booking, occurrence=str(number)) for number in range(12)]
@@ -307,6 +309,7 @@ def test_the_sweep_finds_what_the_bell_missed_once_in_a_while(booking: Booking) 
     assert due_jobs.take_unanswered() == [], "it was rung for just now"
 
 
+@override_settings(OUTBOX_JOBS_AT_ONCE=100)
 def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
     booking: Booking,
 ) -> None:
