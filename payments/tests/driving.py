@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
+# One client for all: each new one reads every certificate of the machine first.
+web = httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:
@@ -46,7 +48,7 @@ class Stripe:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                if web.get(f"{self.url}/healthz").status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
@@ -59,7 +61,7 @@ class Stripe:
 
     def turn(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Turn a knob."""
-        answer = httpx.post(f"{self.url}/_sandbox/{path}", json=body or {}, timeout=20)
+        answer = web.post(f"{self.url}/_sandbox/{path}", json=body or {})
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -72,28 +74,26 @@ class Stripe:
 
     def heal(self) -> None:
         """Forget every planned fault."""
-        httpx.delete(f"{self.url}/_sandbox/faults")
+        web.delete(f"{self.url}/_sandbox/faults")
 
     def pay(self, intent_id: str, client_secret: str, card: str = "pm_card_visa") -> dict[str, Any]:
         """Confirm an intent as a browser does."""
-        answer = httpx.post(
+        answer = web.post(
             f"{self.url}/v1/payment_intents/{intent_id}/confirm",
             headers={"Authorization": "Bearer pk_test_sandbox"},
             data={"client_secret": client_secret, "payment_method": card},
-            timeout=20,
         )
         body: dict[str, Any] = answer.json()
         return body
 
     def ask(self, method: str, path: str, **data: str) -> dict[str, Any]:
         """Call the API with the secret key."""
-        answer = httpx.request(
+        answer = web.request(
             method,
             f"{self.url}/v1/{path}",
             headers={"Authorization": "Bearer sk_test_sandbox"},
             params=data if method == "GET" else None,
             data=data if method == "POST" else None,
-            timeout=20,
         )
         body: dict[str, Any] = answer.json()
         return body
