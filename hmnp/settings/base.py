@@ -1,5 +1,6 @@
 """What every environment shares; what differs comes from the environment or a file beside."""
 
+import json
 from pathlib import Path
 
 import django_stubs_ext
@@ -358,7 +359,7 @@ GHL_STAGES: dict[str, str] = {
     "COMPLETED": "Service Completed",
     "NO_SHOW": "No Show",
     "CANCELLED": "Cancelled",
-    **env.json("GHL_STAGES", default={}),
+    **json.loads(env.str("GHL_STAGES", default="") or "{}"),
 }
 # Who in the CRM acts for us: their cancellations and moves are ours, everybody else's the
 # customer's. By their user ids there, or by a tag put on the contact just before.
