@@ -317,8 +317,8 @@ def test_the_sweep_finds_dead_workers_and_retries_but_not_what_must_wait(
     claim(lost)
     lose_worker(lost)
     assert fail(claim(retried))
-    make_due(retried)
     assert fail(claim(waiting))
+    make_due(retried)
     assert set(due_jobs.due()) == {lost.pk, retried.pk}
     assert set(due_jobs.take_unanswered()) == {lost.pk, retried.pk}
 
