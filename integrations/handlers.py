@@ -6,7 +6,7 @@ from typing import Any
 
 from bookings.models import Booking
 from hmnp.core.events import Event, subscribe
-from integrations import outbox
+from integrations import audience, notary_news, outbox
 from integrations.needs import sync_needs
 from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
@@ -15,7 +15,7 @@ from integrations.states import Destination
 def connect() -> None:
     """Subscribe to every fact that goes anywhere."""
     for event_type, route in ROUTES.items():
-        if route.mails or route.syncs:
+        if route.mails or route.syncs or route.is_told_to_notary:
             subscribe(event_type, on_fact)
 
 
@@ -26,25 +26,43 @@ def on_fact(event: Any) -> None:
         return
     route = ROUTES[type(event)]
     mails = [mail for mail in route.mails if mail.when(event)]
-    if not mails and not route.syncs:
+    if not mails and not route.syncs and not route.is_told_to_notary:
         return
-    booking = Booking.objects.only(
-        "id", "version", "customer_email", "service_id", "notary_id", "confirmed_at"
-    ).get(pk=event.booking_id)
+    booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
     for mail in mails:
         _enqueue_mail(event, mail, booking)
+    if route.is_told_to_notary:
+        _enqueue_news(event, booking)
     _enqueue_syncs(event, route, booking)
 
 
 def _enqueue_mail(event: Event, mail: Mail, booking: Booking) -> None:
-    outbox.enqueue_message(
-        destination=Destination.MAIL,
-        booking_id=booking.id,
-        version=0 if mail.occurrence else booking.version,
-        message_kind=mail.kind,
-        recipient=mail.to(event) if mail.to else booking.customer_email,
-        occurrence_id=mail.occurrence(event) if mail.occurrence else "",
-    )
+    if mail.is_texted:
+        recipients = audience.of_customer(booking=booking, kind=mail.kind)
+    else:
+        to = mail.to(event) if mail.to else booking.customer_email
+        recipients = [(Destination.MAIL, to)]
+    for destination, recipient in recipients:
+        outbox.enqueue_message(
+            destination=destination,
+            booking_id=booking.id,
+            version=0 if mail.occurrence else booking.version,
+            message_kind=mail.kind,
+            recipient=recipient,
+            occurrence_id=mail.occurrence(event) if mail.occurrence else "",
+        )
+
+
+def _enqueue_news(event: Event, booking: Booking) -> None:
+    for one in notary_news.news(event=event, booking=booking):
+        outbox.enqueue_message(
+            destination=Destination.MAIL,
+            booking_id=booking.id,
+            version=booking.version,
+            message_kind=one.kind,
+            recipient=one.recipient,
+            occurrence_id=one.occurrence_id,
+        )
 
 
 def _enqueue_syncs(event: Any, route: Route, booking: Booking) -> None:

@@ -32,21 +32,26 @@ class Mail:
 
     `to` picks the address out of the event, None: the customer's present one. `occurrence` names
     the occasion where the booking's version does not: such a mail is told once an occasion,
-    however often the booking has changed meanwhile.
+    however often the booking has changed meanwhile. `is_texted`: by SMS, too, to who agreed.
     """
 
     kind: MessageKind
     when: Callable[[Any], bool] = _always
     to: Callable[[Any], str] | None = None
     occurrence: Callable[[Any], str] | None = None
+    is_texted: bool = False
 
 
 @dataclass(frozen=True)
 class Route:
-    """What one kind of fact sets in motion; of the `syncs` those the booked service needs."""
+    """What one kind of fact sets in motion; of the `syncs` those the booked service needs.
+
+    `is_told_to_notary`: `notary_news` says what of it.
+    """
 
     mails: tuple[Mail, ...] = ()
     syncs: tuple[IntegrationName, ...] = ()
+    is_told_to_notary: bool = False
 
 
 NOWHERE = Route()
@@ -84,21 +89,34 @@ ROUTES: dict[type[Event], Route] = {
     bookings.BookingEvent: NOWHERE,  # the family's name, never stated itself
     bookings.BookingCreated: NOWHERE,
     bookings.BookingRepriced: NOWHERE,
-    bookings.BookingConfirmed: Route(mails=(Mail(MessageKind.CONFIRMATION),), syncs=EVERYWHERE),
+    bookings.BookingConfirmed: Route(
+        mails=(Mail(MessageKind.CONFIRMATION, is_texted=True),),
+        syncs=EVERYWHERE,
+        is_told_to_notary=True,
+    ),
     bookings.BookingUpdated: Route(
         mails=(
             Mail(MessageKind.CONFIRMATION, when=_address_changed),
             Mail(MessageKind.ADDRESS_CHANGED, when=_address_changed, to=_previous_address),
         ),
         syncs=EVERYWHERE,
+        is_told_to_notary=True,
     ),
-    bookings.BookingRescheduled: Route(mails=(Mail(MessageKind.RESCHEDULED),), syncs=EVERYWHERE),
+    bookings.BookingRescheduled: Route(
+        mails=(Mail(MessageKind.RESCHEDULED, is_texted=True),),
+        syncs=EVERYWHERE,
+        is_told_to_notary=True,
+    ),
     bookings.DocumentsChanged: Route(syncs=(IntegrationName.PROOF,)),
-    bookings.BookingAssigned: Route(syncs=EVERYWHERE),
+    bookings.BookingAssigned: Route(syncs=EVERYWHERE, is_told_to_notary=True),
     bookings.BookingStarted: Route(syncs=EVERYWHERE),
     bookings.BookingCompleted: Route(syncs=EVERYWHERE),
     bookings.BookingNoShow: Route(syncs=EVERYWHERE),
-    bookings.BookingCancelled: Route(mails=(Mail(MessageKind.CANCELLED),), syncs=EVERYWHERE),
+    bookings.BookingCancelled: Route(
+        mails=(Mail(MessageKind.CANCELLED, is_texted=True),),
+        syncs=EVERYWHERE,
+        is_told_to_notary=True,
+    ),
     bookings.BookingExpired: NOWHERE,
     bookings.RefundOwed: NOWHERE,  # payments acts on it; the customer hears when it is sent
     bookings.ManageLinkRequested: Route(

@@ -31,6 +31,18 @@ class MessageKind(StrEnum):
     PAY_LINK = "pay_link"
     ADDRESS_CHANGED = "address_changed"
     FIND_LINK = "find_link"
+    REMINDER_24H = "reminder_24h"
+    REMINDER_2H = "reminder_2h"
+    DOCUMENTS_MISSING = "documents_missing"
+    RON_LINK = "ron_link"
+    IDENTITY_FAILED = "identity_failed"
+    REVIEW_REQUEST = "review_request"
+    NOTARY_JOB = "notary_job"
+    NOTARY_CHANGE = "notary_change"
+    NOTARY_GONE = "notary_gone"
+
+
+FOR_NOTARIES = (MessageKind.NOTARY_JOB, MessageKind.NOTARY_CHANGE, MessageKind.NOTARY_GONE)
 
 
 class JobState(StrEnum):

@@ -19,6 +19,7 @@ from integrations import (
     outbox,
     processing,
     reconciliation,
+    reminders,
 )
 from integrations.connectors import POLLERS, RECONCILERS
 from integrations.errors import ConnectorError, Postponed
@@ -63,6 +64,12 @@ def sweep_inbox() -> int:
     for inbox_id in inbox_ids:
         doorbell.ring(inbox.PROCESS_EVENT, inbox_id)
     return len(inbox_ids)
+
+
+@shared_task(name="integrations.send_reminders")
+def send_reminders() -> int:
+    """Write the reminders, links and review requests that are due; give how many."""
+    return reminders.write_due(now=timezone.now())
 
 
 @shared_task(name="integrations.poll")

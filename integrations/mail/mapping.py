@@ -17,9 +17,10 @@ from bookings.policy import BY_US, Policy
 from bookings.states import BookingStatus
 from hmnp.core import pages
 from hmnp.core.money import show
+from integrations.mail import notes
 from integrations.mail.client import Attachment, OutgoingMail
 from integrations.models import OutboxJob
-from integrations.states import MessageKind
+from integrations.states import FOR_NOTARIES, MessageKind
 from payments.models import LateChoice, Refund
 from payments.receipts import money_lines
 from payments.states import RefundMethod
@@ -35,6 +36,15 @@ _SUBJECTS = {
     MessageKind.PAY_LINK: "{pay_label} for your booking ({reference})",
     MessageKind.ADDRESS_CHANGED: "The address for your booking was changed ({reference})",
     MessageKind.FIND_LINK: "The link to your booking ({reference})",
+    MessageKind.REMINDER_24H: "Coming up: {short_when} ({reference})",
+    MessageKind.REMINDER_2H: "See you soon: {short_when} ({reference})",
+    MessageKind.DOCUMENTS_MISSING: "Still needed for {short_when} ({reference})",
+    MessageKind.RON_LINK: "Your link for {short_when} ({reference})",
+    MessageKind.IDENTITY_FAILED: "The online identity check did not work ({reference})",
+    MessageKind.REVIEW_REQUEST: "How did it go? ({reference})",
+    MessageKind.NOTARY_JOB: "New job: {short_when} ({reference})",
+    MessageKind.NOTARY_CHANGE: "Job changed: {short_when} ({reference})",
+    MessageKind.NOTARY_GONE: "Job gone: {lost_when} ({reference})",
 }
 _WITH_CALENDAR_FILE = (
     MessageKind.CONFIRMATION,
@@ -91,8 +101,8 @@ def _facts(kind: MessageKind, booking: Booking) -> dict[str, Any]:
         "statutory_lines": [line for line in lines if line.type is LineType.STATUTORY],
         "other_lines": [line for line in lines if line.type is not LineType.STATUTORY],
     }
-    if kind is not MessageKind.ADDRESS_CHANGED:
-        # The former address must not get a way in.
+    if kind is not MessageKind.ADDRESS_CHANGED and kind not in FOR_NOTARIES:
+        # The former address must not get a way in, nor anybody else.
         facts["manage_url"] = manage_url(booking=booking)
     return facts
 
@@ -117,6 +127,22 @@ def _own_facts(kind: MessageKind, booking: Booking, job: OutboxJob) -> dict[str,
             return {
                 "pay_label": f"Pay {show(due)}",
                 "pay_url": manage_url(booking=booking, leads_to="pay"),
+            }
+        case MessageKind.REMINDER_2H:
+            return {"soon_sentence": notes.soon(booking)}
+        case MessageKind.DOCUMENTS_MISSING:
+            return {"still_needed": notes.still_needed(booking)}
+        case MessageKind.RON_LINK:
+            return {"session_url": booking.ron_join_url}
+        case MessageKind.NOTARY_JOB | MessageKind.NOTARY_CHANGE:
+            return {
+                "signer_names": notes.signer_names(booking),
+                "collect_sentence": notes.to_collect(booking),
+            }
+        case MessageKind.NOTARY_GONE:
+            return {
+                "lost_when": notes.lost_when(booking, job.occurrence_id),
+                "gone_sentence": notes.why_gone(booking),
             }
         case _:
             return {}

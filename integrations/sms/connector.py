@@ -11,6 +11,7 @@ from integrations.models import OutboxJob
 from integrations.receipts import Receipt
 from integrations.sms import client, mapping, opt_outs, quiet_hours
 from integrations.states import MessageKind
+from integrations.timings import over_at
 
 
 def deliver(job: OutboxJob, now: datetime) -> Receipt:
@@ -21,7 +22,7 @@ def deliver(job: OutboxJob, now: datetime) -> Receipt:
     kind = MessageKind(job.message_kind)
     booking = Booking.objects.select_related("service", "notary").get(pk=job.booking_id)
     text = mapping.compose(kind=kind, booking=booking)
-    useful_until = messages.useful_until(kind=kind, booking=booking)
+    useful_until = over_at(kind=kind, booking=booking)
     note = {"message": kind.value, "channel": "sms", "job_id": str(job.pk)}
     if job.unknown_outcomes:
         sent_as = _look_up(job, text=text, is_useful=now < useful_until)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from bookings import wording
 from bookings.models import Booking
 from hmnp.core import pages
 from integrations.models import OutboxJob
@@ -17,14 +18,21 @@ _TEXTS = {
     MessageKind.CONFIRMATION: "you are booked for {when}. Details are in your e-mail.",
     MessageKind.RESCHEDULED: "your appointment has moved to {when}. Details are in your e-mail.",
     MessageKind.CANCELLED: "your appointment of {when} is cancelled. Details are in your e-mail.",
+    MessageKind.REMINDER_24H: "a reminder of {when}. {ready}",
+    MessageKind.REMINDER_2H: "see you soon, {when}. {ready}",
+    MessageKind.DOCUMENTS_MISSING: "we still need your documents for {when}. See your e-mail.",
+    MessageKind.RON_LINK: "your video session of {when} is here: {link}",
 }
 KINDS = frozenset(_TEXTS)
+_READY_IN_PERSON = "Have photo IDs ready."
+_READY_ONLINE = "The link comes half an hour before."
 _STOP = " Reply STOP to end texts."
 
 
 def compose(*, kind: MessageKind, booking: Booking) -> str:
     """Write the text of one kind from the booking as it is."""
-    text = _TEXTS[kind].format(when=moment(booking))
+    ready = _READY_IN_PERSON if wording.is_mobile(booking) else _READY_ONLINE
+    text = _TEXTS[kind].format(when=moment(booking), link=booking.ron_join_url, ready=ready)
     return f"{settings.COMPANY['name']}: {text} Ref {booking.reference}."
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.apps import apps
 from django.db import transaction
+from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from bookings.events import (
+    BookingAssigned,
     BookingCancelled,
     BookingConfirmed,
     BookingCreated,
@@ -18,7 +22,7 @@ from bookings.events import (
     BookingUpdated,
     ManageLinkRequested,
 )
-from bookings.models import Booking
+from bookings.models import Booking, Notary
 from hmnp.core.context import SYSTEM
 from hmnp.core.events import emit, event_types
 from integrations.connectors import CONNECTORS
@@ -26,16 +30,22 @@ from integrations.handlers import on_fact
 from integrations.mail.mapping import _SUBJECTS
 from integrations.models import OutboxJob
 from integrations.routes import ROUTES
-from integrations.states import Destination, JobKind, MessageKind
+from integrations.states import FOR_NOTARIES, Destination, JobKind, MessageKind
+from integrations.tests.cast import PHONE
 from payments.events import PaymentFailed, RefundSent
 
 pytestmark = pytest.mark.django_db
 
 
-def _jobs() -> list[tuple[str, str, int, str]]:
-    return sorted(
-        OutboxJob.objects.values_list("message_kind", "recipient", "version", "occurrence_id")
-    )
+def _jobs(destination: str = "mail") -> list[tuple[str, str, int, str]]:
+    """What goes to the customer, and under which key."""
+    jobs = OutboxJob.objects.filter(destination=destination).exclude(message_kind__in=FOR_NOTARIES)
+    return sorted(jobs.values_list("message_kind", "recipient", "version", "occurrence_id"))
+
+
+def _news() -> list[tuple[str, str, str]]:
+    jobs = OutboxJob.objects.filter(message_kind__in=FOR_NOTARIES)
+    return sorted(jobs.values_list("message_kind", "recipient", "occurrence_id"))
 
 
 def _emit(event: object) -> None:
@@ -65,7 +75,7 @@ def test_a_confirmed_booking_gets_one_confirmation_however_often_it_is_stated(
     _emit(event)
     _emit(event)
     assert _jobs() == [("confirmation", booking.customer_email, 1, "")]
-    job = OutboxJob.objects.get()
+    job = OutboxJob.objects.get(message_kind="confirmation")
     assert job.kind == JobKind.MESSAGE
     assert job.state == "READY"
 
@@ -128,6 +138,69 @@ def test_a_move_and_a_cancellation_are_told_once_a_version(booking: Booking) -> 
         ("rescheduled", 2),
         ("rescheduled", 3),
     ]
+
+
+OLD = "2026-12-01T15:30:00Z"
+CHANGES: dict[str, Any] = {
+    "confirmed": (BookingConfirmed, {}),
+    "updated": (BookingUpdated, {"previous_email": None}),
+    "moved": (BookingRescheduled, {"previous_starts_at": datetime.fromisoformat(OLD)}),
+    "assigned": (BookingAssigned, {}),
+    "cancelled": (BookingCancelled, {"previous_status": "CONFIRMED"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "by_another", "told"),
+    [
+        ("confirmed", False, [("notary_job", "nora", "")]),
+        ("updated", False, [("notary_change", "nora", "")]),
+        ("moved", False, [("notary_change", "nora", "")]),
+        ("moved", True, [("notary_gone", "otto", OLD), ("notary_job", "nora", "")]),
+        ("assigned", True, [("notary_gone", "otto", "start"), ("notary_job", "nora", "")]),
+        ("cancelled", False, [("notary_gone", "nora", "start")]),
+    ],
+)
+def test_notaries_hear_of_jobs_that_are_new_changed_or_gone(
+    booking: Booking, what: str, by_another: bool, told: list[tuple[str, str, str]]
+) -> None:
+    otto = Notary.objects.create(name="Otto", email="otto@example.com", home_zip="77058")
+    event, fields = CHANGES[what]
+    if what in ("moved", "assigned"):
+        fields = {**fields, "previous_notary_id": otto.pk if by_another else booking.notary_id}
+    fields = {"booking_id": booking.id, "version": 1, "actor": SYSTEM, **fields}
+    _emit(event(**fields))
+    start = f"{booking.starts_at:%Y-%m-%dT%H:%M:%SZ}"
+    assert _news() == [
+        (kind, f"{who}@example.com", start if occasion == "start" else occasion)
+        for kind, who, occasion in told
+    ]
+    OutboxJob.objects.all().delete()
+    Booking.objects.filter(pk=booking.pk).update(confirmed_at=None)
+    _emit(event(**fields))
+    assert _news() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [("confirmed", "confirmation"), ("moved", "rescheduled"), ("cancelled", "cancelled")],
+)
+def test_who_agreed_to_texts_gets_the_news_by_sms_too(
+    booking: Booking, settings: Settings, what: str, kind: str
+) -> None:
+    event, fields = CHANGES[what]
+    if what == "moved":
+        fields = {**fields, "previous_notary_id": None}
+    fact = event(booking_id=booking.id, version=1, actor=SYSTEM, **fields)
+    _emit(fact)
+    assert _jobs("sms") == []
+    Booking.objects.filter(pk=booking.pk).update(sms_consent_at=timezone.now())
+    _emit(fact)
+    assert _jobs("sms") == [(kind, PHONE, 1, "")]
+    OutboxJob.objects.all().delete()
+    settings.INTEGRATIONS_OFF = ["sms"]
+    _emit(fact)
+    assert _jobs("sms") == []
 
 
 def test_declined_cards_are_told_once_a_day_whatever_the_version(booking: Booking) -> None:

@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 from icalendar import Calendar
+from pytest_django.fixtures import Settings
 
 from bookings.models import Booking
 from hmnp.core import tokens
 from integrations.mail.client import OutgoingMail
 from integrations.mail.mapping import compose
 from integrations.models import OutboxJob
-from integrations.states import MessageKind
+from integrations.states import FOR_NOTARIES, MessageKind
 from integrations.tests.cast import CUSTOMER, STREET, make_booking
 from payments.models import LateChoice, Payment, Refund
 from services.tests.fixtures import Catalogue
@@ -143,6 +144,7 @@ def test_every_mail_is_plain_text_too_and_calls_nobody(kind: MessageKind, bookin
     occasion = {
         MessageKind.REFUNDED: lambda: str(make_refund(booking, 3750).pk),
         MessageKind.LATE_CHOICE: lambda: str(make_choice(booking).pk),
+        MessageKind.NOTARY_GONE: lambda: "2026-12-01T15:30:00Z",
     }.get(kind, lambda: "")
     sent = mail(kind, booking, occurrence_id=occasion())
     page = parse(sent.html)
@@ -192,6 +194,51 @@ def test_the_former_address_gets_no_link_and_not_the_new_address(booking: Bookin
     assert sent.to == "former@example.com"
     assert "/manage/" not in sent.text + sent.html
     assert booking.customer_email not in sent.text + sent.html
+
+
+@pytest.mark.parametrize("kind", FOR_NOTARIES)
+def test_a_notary_gets_what_the_job_needs_and_no_way_into_the_booking(
+    kind: MessageKind, booking: Booking
+) -> None:
+    booking.signer_details = [{"name": "Sam Signer", "email": "sam@example.com"}]
+    booking.special_instructions = "Ring <twice>"
+    booking.save()
+    sent = mail(kind, booking, recipient="nora@example.com", occurrence_id="2026-12-01T15:30:00Z")
+    both = sent.text + sent.html
+    assert "token=" not in both
+    assert "/manage/" not in both
+    assert CUSTOMER not in both
+    assert sent.attachments == ()
+    needed = ["Sam Signer", STREET, "(713) 555-0199", "at the door", "Ring <twice>"]
+    is_gone = kind is MessageKind.NOTARY_GONE
+    assert [one in sent.text for one in needed] == [not is_gone] * len(needed)
+    if is_gone:
+        assert "Tuesday 1 December, 9:30 am Central" in sent.text
+        assert sent.subject.startswith("Job gone: Tuesday 1 December, 9:30 am Central")
+
+
+def test_what_is_missing_is_named_and_can_be_sent(catalogue: Catalogue) -> None:
+    text = mail(MessageKind.DOCUMENTS_MISSING, make_booking(catalogue.ron, documents=1)).text
+    assert "- your documents as PDF, complete but not yet signed" in text
+    assert "- the name and e-mail address of every signer" in text
+    assert "Send what is missing:\nhttp" in text
+
+
+def test_the_link_to_the_session_is_the_providers(catalogue: Catalogue) -> None:
+    booking = make_booking(catalogue.ron, ron_join_url="https://proof.example/oc_1?a=b&c=d")
+    sent = mail(MessageKind.RON_LINK, booking)
+    assert "Join the session:\nhttps://proof.example/oc_1?a=b&c=d" in sent.text
+    assert 'href="https://proof.example/oc_1?a=b&amp;c=d"' in sent.html
+
+
+@pytest.mark.parametrize(("address", "said"), [("", False), ("https://g.example/review", True)])
+def test_who_has_no_page_for_reviews_asks_for_an_answer(
+    booking: Booking, settings: Settings, address: str, said: bool
+) -> None:
+    settings.COMPANY = {**settings.COMPANY, "review_url": address}
+    text = mail(MessageKind.REVIEW_REQUEST, booking).text
+    assert ("Write a review:\nhttps://g.example/review" in text) is said
+    assert "answer this mail" in text
 
 
 def test_a_cancellation_says_what_is_kept_and_what_comes_back(catalogue: Catalogue) -> None:

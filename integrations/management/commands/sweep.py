@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from bookings.actions.expire_holds import expire_holds
-from integrations import delivery, due_jobs, inbox, processing
+from integrations import delivery, due_jobs, inbox, processing, reminders
 from payments.actions.sweep_payments import sweep_payments
 
 
 class Command(BaseCommand):
-    help = "Expire holds, settle payments, send refunds, run outbox and inbox jobs that are due."
+    help = "Expire holds, settle payments, send refunds and reminders, run jobs that are due."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once, floor by floor, and say how much was done."""
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         for inbox_id in events:
             processing.process(inbox_id=inbox_id)
         self.stdout.write(f"events processed: {len(events)}")
+        self.stdout.write(f"reminders due:    {reminders.write_due(now=timezone.now())}")
         jobs = due_jobs.due()
         for job_id in jobs:
             delivery.attempt(job_id=job_id)
