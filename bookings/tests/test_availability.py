@@ -99,16 +99,9 @@ def check_rule(asked: dict[str, Any]) -> None:
     assert found == answer_of_the_oracle(asked)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120 * AT_LENGTH, deadline=None)
 @given(asked=questions())
 def test_the_rule_offers_what_the_oracle_offers(asked: dict[str, Any]) -> None:
-    check_rule(asked)
-
-
-@pytest.mark.slow
-@settings(max_examples=4 * AT_LENGTH, deadline=None)
-@given(asked=questions())
-def test_the_rule_offers_what_the_oracle_offers_at_length(asked: dict[str, Any]) -> None:
     check_rule(asked)
 
 
@@ -135,7 +128,9 @@ def write(asked: dict[str, Any]) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25 * AT_LENGTH,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_the_tables_offer_what_the_oracle_offers(catalogue: Catalogue, data: st.DataObject) -> None:

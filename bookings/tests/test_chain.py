@@ -212,18 +212,10 @@ bounded: Callable[..., Any] = partial(
 )
 
 
-@bounded(max_examples=25)
+@pytest.mark.slow
+@bounded(max_examples=30 * AT_LENGTH)
 @given(steps=STEPS, offer=OFFERS)
 def test_every_consecutive_pair_can_be_driven(
-    catalogue: Catalogue, steps: list[Any], offer: tuple[date, str, int]
-) -> None:
-    live(catalogue, steps, offer)
-
-
-@pytest.mark.slow
-@bounded(max_examples=AT_LENGTH)
-@given(steps=STEPS, offer=OFFERS)
-def test_every_consecutive_pair_can_be_driven_at_length(
     catalogue: Catalogue, steps: list[Any], offer: tuple[date, str, int]
 ) -> None:
     live(catalogue, steps, offer)
