@@ -64,6 +64,11 @@ class DocumentsChanged(BookingEvent):
 
 
 @dataclass(frozen=True)
+class IdentityCheckFailed(BookingEvent):
+    """A signer could not prove who they are online; in person a notary can look at an ID."""
+
+
+@dataclass(frozen=True)
 class BookingAssigned(BookingEvent):
     """Another notary, same time."""
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 
 from integrations.differences import Difference
 from integrations.mail import connector as mail
+from integrations.proof import connector as proof
+from integrations.proof import polling as proof_polling
+from integrations.proof import reconciling as proof_reconciling
 from integrations.receipts import Deliver
 from integrations.sms import connector as sms
 from integrations.states import Destination
@@ -17,9 +20,14 @@ from integrations.states import Destination
 CONNECTORS: dict[Destination, Deliver] = {
     Destination.MAIL: mail.deliver,
     Destination.SMS: sms.deliver,
+    Destination.PROOF: proof.deliver,
 }
 
 # How to ask a system whether it holds what it should: `differences(now=…)`, over the network.
-RECONCILERS: dict[Destination, Callable[..., Iterator[Difference]]] = {}
+RECONCILERS: dict[Destination, Callable[..., Iterator[Difference]]] = {
+    Destination.PROOF: proof_reconciling.differences,
+}
 # How to learn what changed there and no webhook told: `poll(now=…)`, over the network; how much.
-POLLERS: dict[Destination, Callable[..., int]] = {}
+POLLERS: dict[Destination, Callable[..., int]] = {
+    Destination.PROOF: proof_polling.poll,
+}

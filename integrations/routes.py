@@ -108,6 +108,7 @@ ROUTES: dict[type[Event], Route] = {
         is_told_to_notary=True,
     ),
     bookings.DocumentsChanged: Route(syncs=(IntegrationName.PROOF,)),
+    bookings.IdentityCheckFailed: NOWHERE,
     bookings.BookingAssigned: Route(syncs=EVERYWHERE, is_told_to_notary=True),
     bookings.BookingStarted: Route(syncs=EVERYWHERE),
     bookings.BookingCompleted: Route(syncs=EVERYWHERE),

@@ -25,6 +25,7 @@ from bookings.events import (
     BookingStarted,
 )
 from bookings.models import Booking, BusyBlock, SlotClaim, TimelineEvent
+from bookings.sessions import SessionStatus
 from bookings.states import TRANSITIONS, BookingStatus, ClaimState, TimelineAction, may_move
 from bookings.tests.chain import check_bookings, check_calendars, snapshot
 from bookings.tests.factories import CUSTOMER, NOW, TUESDAY_10, a_notary, book, hold
@@ -281,10 +282,10 @@ def test_a_remote_session_is_shown_to_the_customer_once_per_change() -> None:
         done = record_ron_session(
             booking_id=booking.pk,
             join_url="https://example.com/join",
-            status="sent",
+            status=SessionStatus.READY,
             actor=Actor(type=ActorType.PROVIDER),
             now=NOW,
         )
-    assert (done.ron_join_url, done.ron_status) == ("https://example.com/join", "sent")
+    assert (done.ron_join_url, done.ron_status) == ("https://example.com/join", "ready")
     assert done.version == booking.version + 1
     assert done.timeline.filter(action="integration_synced").count() == 1

@@ -12,15 +12,23 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 
+from bookings.models import Booking
+from bookings.sessions import ENDED
+from hmnp.core import transactions
 from hmnp.core.errors import InvalidSignature
-from integrations.inbound import VerifiedEvent, body_hash, short_text
+from integrations.inbound import NotYetKnown, VerifiedEvent, body_hash, short_text
 from integrations.models import InboxEvent
+from integrations.proof import client, holdings, identity, mirroring
+from integrations.proof.mapping import Transaction
 from integrations.states import InboxState, Provider
 
 logger = logging.getLogger(__name__)
+
+_IDENTITY_FAILED = "transaction.signer.kba_failed"
 
 
 def verify(body: bytes, headers: Mapping[str, str], now: datetime) -> VerifiedEvent:  # noqa: ARG001 -- Proof signs no time
@@ -50,6 +58,35 @@ def verify(body: bytes, headers: Mapping[str, str], now: datetime) -> VerifiedEv
         raise InvalidSignature from None
 
 
-def act(event: InboxEvent) -> InboxState:  # noqa: ARG001 -- nothing in it is acted on yet
-    """Keep the event: no connector acts on Proof's events yet."""
-    return InboxState.UNHANDLED
+def act(event: InboxEvent) -> InboxState:
+    """Fetch the transaction an event is about, and let our side follow it.
+
+    Raises `NotYetKnown` while the transaction may still be one of ours, and `ConnectorError`.
+    """
+    if not event.type.startswith("transaction.") or not event.object_id:
+        return InboxState.IGNORED
+    if holdings.is_former(transaction_id=event.object_id):
+        return InboxState.DONE
+    held = client.get(transaction_id=event.object_id)
+    ref = holdings.booking_of(transaction_id=event.object_id)
+    if ref is None:
+        if held is None or not _is_of_a_booking(held):
+            return InboxState.IGNORED
+        raise NotYetKnown("a transaction whose making is not written down yet")
+    if held is None:
+        mirroring.note_deletion(ref=ref)
+        return InboxState.DONE
+    if event.type == _IDENTITY_FAILED and held.session not in ENDED:
+        identity.note_failure(booking_id=ref.booking_id, transaction_id=held.id)
+    mirroring.mirror(booking_id=ref.booking_id, transaction=held, now=transactions.database_now())
+    return InboxState.DONE
+
+
+def _is_of_a_booking(held: Transaction) -> bool:
+    """Tell whether a transaction was made by us, and not by hand on Proof's own pages."""
+    try:
+        booking_id = UUID(held.external_id)
+    except ValueError:
+        return False
+    is_open = held.session not in ENDED
+    return is_open and Booking.objects.filter(pk=booking_id).exists()

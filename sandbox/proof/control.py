@@ -40,6 +40,12 @@ def routes(*, store: Store) -> tuple[Route, ...]:
         except MalformedBody as error:
             return as_json({"errors": [str(error)]}, status=400)
 
+    def listing(request: Request) -> Response:
+        """Give all that ever stood for a booking, deleted ones too, with what is kept of each."""
+        name = request.query_values().get("external_id", "")
+        found = store.select(kind="proof_transaction", where="owner = ?", args=(name,))
+        return as_json({"data": found})
+
     def knobs(request: Request) -> Response:
         wish = request.json() if request.method == "POST" else {}
         if unknown := set(wish) - set(KNOBS):
@@ -73,6 +79,7 @@ def routes(*, store: Store) -> tuple[Route, ...]:
     return (
         Route(method="GET", pattern="/_sandbox/proof", handler=knobs),
         Route(method="POST", pattern="/_sandbox/proof", handler=knobs),
+        Route(method="GET", pattern="/_sandbox/proof/transactions", handler=listing),
         Route(method="POST", pattern="/_sandbox/proof/transactions/{id}/{step}", handler=step),
         Route(method="GET", pattern="/proof/sign/{id}/{signer}", handler=sign_page),
         Route(method="POST", pattern="/proof/sign/{id}/{signer}", handler=sign_page),

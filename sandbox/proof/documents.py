@@ -66,7 +66,7 @@ def add_document(call: Call) -> Json:
         ref=f"{transaction['id']}/{document['id']}",
         seconds=float(call.store.knob("proof.processing_seconds", PROCESSING_SECONDS)),
     )
-    return shown(transaction)["documents"][-1]
+    return dict(shown(transaction)["documents"][-1])
 
 
 def get_document(call: Call) -> Json:

@@ -19,6 +19,7 @@ def read(call: Call) -> Json:
         raise Refused("Notarization Record Not Found", status=404)
     call.ref = record["transaction_id"]
     transaction = find(call)
+    name = f"{record['id']}/video"
     has_video = record.get("video_status") == "processed"
     return {
         "id": record["id"],
@@ -38,7 +39,8 @@ def read(call: Call) -> Json:
             }
             for one in transaction["signers"]
         ],
-        "video_url": f"https://video.proof.example/{record['id']}" if has_video else None,
+        "video_url": f"https://records.proof.example/{name}" if has_video else None,
+        "video": _asset(name) if has_video else None,
         "audit_trail_url": transaction["audit_trail_url"],
     }
 
@@ -50,10 +52,14 @@ def asset(call: Call) -> Json:
     record = call.store.get(kind="proof_record", key=call.ref)
     if record is None or record.get("video_status") != "processed":
         raise Refused("Asset Not Found", status=404)
-    name = f"{record['id']}/{call.other_ref}"
+    return _asset(f"{record['id']}/{call.other_ref}")
+
+
+def _asset(name: str) -> Json:
+    is_video = name.endswith("/video")
     return {
         "url": f"https://records.proof.example/{name}",
-        "content_type": "video/mp4" if call.other_ref == "video" else "application/pdf",
-        "size": 1_048_576 if call.other_ref == "video" else 20_480,
+        "content_type": "video/mp4" if is_video else "application/pdf",
+        "size": 1_048_576 if is_video else 20_480,
         "sha256": hashlib.sha256(name.encode()).hexdigest(),
     }
