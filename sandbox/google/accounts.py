@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import time
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -72,13 +73,15 @@ class Account:
             self._store.set_knob(_KEY, self._kept)
         return self._kept
 
+    @cached_property
     def _public(self) -> rsa.RSAPublicKey:
+        # Kept: reading a private key checks its primes, which takes a while.
         key = serialization.load_pem_private_key(self._pem().encode(), password=None)
         assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 -- we made it
         return key.public_key()
 
     def _key_id(self) -> str:
-        numbers = self._public().public_numbers()
+        numbers = self._public.public_numbers()
         return f"{numbers.n & (1 << 160) - 1:040x}"
 
     # Tokens
@@ -158,7 +161,7 @@ class Account:
             raise GrantRefused("invalid_grant", "Invalid JWT Signature.")
         try:
             message = f"{head}.{body}".encode()
-            self._public().verify(signed, message, padding.PKCS1v15(), SHA256())
+            self._public.verify(signed, message, padding.PKCS1v15(), SHA256())
         except InvalidSignature as error:
             raise GrantRefused("invalid_grant", "Invalid JWT Signature.") from error
         return claims
