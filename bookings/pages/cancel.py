@@ -63,7 +63,7 @@ def _show_cancel(
     preview = preview_cancellation(booking=booking, actor=caller.actor, now=now)
     refund = show(preview.refund_cents)
     if preview.refund_cents:
-        note = "The money goes back to the card you paid with, usually within 5 to 10 days."
+        note = "It goes back the way it was paid; a card usually shows it within 5 to 10 days."
         button = f"Cancel and get {refund} back"
     else:
         note = "Nothing goes back, and nothing more is to be paid."

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
@@ -18,11 +19,12 @@ from bookings.actions.cancel_booking import cancel_booking, preview_cancellation
 from bookings.actions.waive_deposit import waive_deposit
 from bookings.errors import CannotCancel
 from bookings.models import Booking
+from bookings.pages.summary import status_of
 from bookings.policy import Settlement
 from bookings.states import BookingStatus
 from hmnp.accounts.principals import Kind, Principal, user_agent
 from hmnp.core.client_address import client_ip
-from hmnp.core.context import Actor
+from hmnp.core.context import Actor, ActorType
 from hmnp.core.errors import DomainError, PreconditionFailed
 from hmnp.core.money import show
 from hmnp.core.pages import new_form_key
@@ -54,6 +56,7 @@ _WHY = (
     ("by-hand", "instead of a failed one"),
     ("dispute", "lost dispute"),
 )
+_ADMIN = f"{ActorType.ADMIN}:"
 _HOW = {"CARD": "Card", "CASH": "Cash", "CHEQUE": "Check"}
 
 Work = Callable[[dict[str, Any]], object]
@@ -192,16 +195,19 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         refund.reason_key.removeprefix("again-").removeprefix("by-hand-") for refund in refunds
     }
     due = booking.amount_due_cents or booking.balance_due_cents
+    names = _names([row.recorded_by for row in payments] + [row.recorded_by for row in refunds])
     return {
         **admin.site.each_context(request),
         "title": f"Money of {booking.reference}",
         "booking": booking,
         "lines": Pricing.from_snapshot(booking.pricing).lines,
-        "payments": payments,
+        "status_words": status_of(booking, now=now)[1],
+        "payments": [(row, names.get(row.recorded_by, row.recorded_by)) for row in payments],
         "refunds": [
             {
                 "row": refund,
                 "why": _why(refund),
+                "who": names.get(refund.recorded_by, refund.recorded_by),
                 "can_retry": _has_failed(refund) and str(refund.pk) not in replaced,
                 "can_hand": _waits_for_hand(refund)
                 or (_has_failed(refund) and str(refund.pk) not in replaced),
@@ -215,17 +221,23 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         "theirs": _preview(request, booking, now, by_us=False),
         "ours": _preview(request, booking, now, by_us=True),
         "take_form": TakeForm(
-            initial={
-                "amount": f"{(booking.amount_due_cents or booking.balance_due_cents) / 100:.2f}"
-            }
+            initial={"amount": f"{due / 100:.2f}"},
+            auto_id="take_%s",
         ),
-        "waive_form": WaiveForm(),
+        "waive_form": WaiveForm(auto_id="waive_%s"),
         "refund_form": _refund_form(booking, None),
-        "cancel_form": CancelForm(),
+        "cancel_form": CancelForm(auto_id="cancel_%s"),
         "hand_form": HandForm(auto_id=False),
         "form_key": new_form_key(),
         "may_change": request.user.has_perm("payments.change_payment"),
     }
+
+
+def _names(recorded_by: list[str]) -> dict[str, str]:
+    """Give what members of staff are called, by how rows name them."""
+    ids = {name.removeprefix(_ADMIN) for name in recorded_by if name.startswith(_ADMIN)}
+    users = get_user_model()._default_manager.filter(pk__in=ids)
+    return {f"{_ADMIN}{user.pk}": user.get_username() for user in users}
 
 
 def _why(refund: Refund) -> str:
@@ -251,7 +263,7 @@ def _preview(
 
 
 def _refund_form(booking: Booking, sent: Any) -> RefundForm:
-    form = RefundForm(sent)
+    form = RefundForm(sent, auto_id="refund_%s")
     choices = []
     for payment in Payment.objects.filter(booking=booking).order_by("created_at"):
         known = [given_back_of(refund) for refund in payment.refunds.all()]

@@ -15,11 +15,12 @@ from bookings.courtesy import courtesy_holds
 from bookings.errors import HoldExpired, InvalidStatusTransition
 from bookings.links import manage_path
 from bookings.models import Booking
+from bookings.pages.hold_box import HoldBox
 from bookings.pages.own import own_page
 from bookings.states import BookingStatus
 from hmnp.accounts.principals import Principal
 from hmnp.core.money import show
-from hmnp.core.pages import appointment, clock, zone_name
+from hmnp.core.pages import clock, long_day, times, zone_name
 from payments.actions.choose_late_alternative import choose_late_alternative
 from payments.actions.decline_late_alternative import decline_late_alternative
 from payments.models import LateChoice
@@ -36,13 +37,14 @@ def choose(request: HttpRequest, booking: Booking, caller: Principal) -> HttpRes
     if not is_open(choice, now=now) or choice is None:
         return _over(request, booking, choice)
     if request.method != "POST":
-        return _choices(request, booking, choice, problem="")
+        return _choices(request, booking, choice, problem="", now=now)
     if "back" in request.POST:
         decline_late_alternative(choice_id=choice.pk, now=now)
         return HttpResponseRedirect(reverse("manage-late", args=[booking.pk]))
     claim_id = _uuid(request.POST.get("time", ""))
     if claim_id is None:
-        return _choices(request, booking, choice, problem="Please choose one of the times.")
+        problem = "Please choose one of the times."
+        return _choices(request, booking, choice, problem=problem, now=now)
     try:
         choose_late_alternative(choice_id=choice.pk, claim_id=claim_id, actor=caller.actor, now=now)
     except InvalidStatusTransition:
@@ -52,7 +54,8 @@ def choose(request: HttpRequest, booking: Booking, caller: Principal) -> HttpRes
         choice.refresh_from_db()
         if not is_open(choice, now=now):
             return _over(request, booking, choice)
-        return _choices(request, booking, choice, problem="That time is not kept any more.")
+        problem = "That time is not kept any more."
+        return _choices(request, booking, choice, problem=problem, now=now)
     return _chosen(booking)
 
 
@@ -66,19 +69,29 @@ def _chosen(booking: Booking) -> HttpResponse:
 
 
 def _choices(
-    request: HttpRequest, booking: Booking, choice: LateChoice, *, problem: str
+    request: HttpRequest, booking: Booking, choice: LateChoice, *, problem: str, now: datetime
 ) -> HttpResponse:
-    until = choice.expires_at
+    until, zone = choice.expires_at, booking.zone
     context = {
         "booking": booking,
         "service_name": booking.service.name,
         "lost": wording.when(booking),
+        "place": wording.place(booking),
         "amount_cents": choice.payment.amount_captured_cents,
-        "until": f"{clock(until, zone=booking.zone)} {zone_name(until, zone=booking.zone)}",
+        "price_cents": booking.price_cents,
+        "until": f"{clock(until, zone=zone)} {zone_name(until, zone=zone)}",
+        "hold": HoldBox.of(
+            keep_text="We keep these times for you until",
+            ended_text="The time to choose has ended; all of your money goes back to your card.",
+            until=until,
+            now=now,
+            zone=zone,
+        ),
         "options": [
             {
                 "value": str(claim.pk),
-                "full_label": appointment(claim.starts_at, claim.ends_at, zone=booking.zone),
+                "day": long_day(claim.starts_at.astimezone(zone).date()),
+                "times": times(claim.starts_at, claim.ends_at, zone=zone),
             }
             for claim in courtesy_holds(booking_id=booking.pk)
         ],

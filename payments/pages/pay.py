@@ -5,7 +5,7 @@ The page is read without asking Stripe anything; its script asks for the intent 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,9 +24,10 @@ from bookings.models import Booking
 from bookings.pages import cookies
 from bookings.pages.hold_box import HoldBox
 from bookings.pages.own import link_over, own_booking
-from bookings.pages.summary import rows_of_booking, summary_of_booking
+from bookings.pages.summary import PriceView, rows_of_booking, summary_of_booking
 from bookings.states import BookingStatus
 from hmnp.core.errors import DomainError, NotFound, ServiceUnavailable, Unauthenticated
+from hmnp.core.limits import Action, limited
 from hmnp.core.money import show
 from hmnp.core.pages import clock, page
 from payments.checkout import prepare_checkout, settle_booking
@@ -80,6 +81,7 @@ def pay(request: HttpRequest) -> HttpResponse:
 
 
 @page("POST")
+@limited(Action.INTENT)
 def pay_intent(request: HttpRequest) -> HttpResponse:
     """Give the page's script what the card field needs."""
     booking = _new_booking(request)
@@ -108,6 +110,7 @@ def pay_balance(request: HttpRequest, booking_id: UUID) -> HttpResponse:
 
 
 @page("POST")
+@limited(Action.INTENT)
 def pay_balance_intent(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     """Give the page's script what the card field needs."""
     found = own_booking(request, booking_id=booking_id)
@@ -138,10 +141,14 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
         return _waiting(request, booking, door)
     service = require_service(id_or_slug=booking.service_id)
     later = booking.balance_due_cents - amount
+    summary = summary_of_booking(booking=booking, service=service)
+    if not is_pending:
+        # Paid now by card, so it is not "at the door" any more.
+        summary = replace(summary, price=_price_of_balance(summary.price, booking))
     context: dict[str, Any] = {
         "booking": booking,
         "step": STEP if door.is_step else None,
-        "summary": summary_of_booking(booking=booking, service=service),
+        "summary": summary,
         "rows": rows_of_booking(booking=booking, service=service),
         "amount_cents": amount,
         "pay_note": f"The other {show(later)} is due at the door: card, cash or check."
@@ -159,6 +166,12 @@ def _pay_page(request: HttpRequest, booking: Booking, door: _Door) -> HttpRespon
     # Before paying, too, a customer may find the time wrong and move or cancel.
     cookies.keep_manage(response, booking=booking)
     return response
+
+
+def _price_of_balance(price: PriceView, booking: Booking) -> PriceView:
+    left = booking.balance_due_cents
+    sums = [("Paid", show(booking.net_paid_cents))] if booking.net_paid_cents else []
+    return replace(price, due_now_cents=left, sums=[*sums, ("Due now", show(left))])
 
 
 def _intent(booking: Booking, door: _Door) -> HttpResponse:

@@ -242,7 +242,7 @@ def test_the_page_offers_the_three_times_and_books_the_chosen_one(
     page = client.get(f"{own}/late")
     kept = courtesy_holds(booking_id=booking.pk)
     assert "Please choose another time" in text_of(page)
-    assert page.content.decode().count('type="radio"') == 3
+    assert page.content.decode().count('<button class="choice-button" name="time"') == 3
     assert "Give my money back" in text_of(page)
     assert client.post(f"{own}/late", {"time": "nonsense"}).status_code == 400
     assert booking_now(booking).status == BookingStatus.EXPIRED

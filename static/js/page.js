@@ -5,6 +5,11 @@
   var target = document.querySelector("[data-focus]");
   if (target) { target.focus(); }
 
+  document.querySelectorAll("[data-print]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { window.print(); });
+  });
+
   /* A form is sent once, however often its button is pressed; the server would answer the same. */
   document.addEventListener("submit", function (event) {
     var form = event.target;

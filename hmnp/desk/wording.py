@@ -1,0 +1,58 @@
+"""Kinds of cases and suggested repairs in words; a code without words is shown as it is."""
+
+from __future__ import annotations
+
+from hmnp.core.cases import CaseKind
+
+_KINDS = {
+    CaseKind.LATE_PAYMENT: "Late payment",
+    CaseKind.PROCESSING_TOO_LONG: "Bank takes too long",
+    CaseKind.REFUND_FAILED: "Refund failed",
+    CaseKind.REFUND_NOT_COVERED: "Refund not covered",
+    CaseKind.DISPUTE: "Dispute",
+    CaseKind.MISMATCH: "Books differ from Stripe",
+    CaseKind.UNKNOWN_CHARGE: "Unknown charge",
+    CaseKind.KBA_FAILED: "Identity check failed",
+}
+
+# As docs/money.md and docs/operations.md say it, for whoever has the case before them.
+_REPAIRS = {
+    "wait_for_choice": "Nothing, as a rule: the customer chooses another time within two hours, "
+    "or all of the money goes back by itself.",
+    "ask_stripe_or_release": "Look at Stripe what the bank is doing. The time stays taken, and the "
+    "case closes itself once Stripe knows.",
+    "send_again_or_by_hand": "On the booking's money page: send the refund again, or give the "
+    "money by hand and record that.",
+    "refund_by_hand": "Give the cash or the check back and record it on the booking's money page.",
+    "look_at_payments": "See on the booking's money page why more is owed back than was paid.",
+    "answer_at_stripe": "Answer the dispute at Stripe before its date. Until it is decided no "
+    "refund of that payment is sent.",
+    "cancel_or_collect": "The dispute is lost and the booking stands without that money: cancel "
+    "it, or collect again.",
+    "settle": "Nothing: one side was behind and has caught up.",
+    "refund_at_stripe": "Refund it on Stripe's page: nobody here waits for that money.",
+    "cancel_at_stripe": "Cancel the intent on Stripe's page: nobody here waits for that money.",
+    "refund_unknown_charge": "Find out whose charge it is; it goes back by itself after a day.",
+    "record_refund": "Somebody refunded on Stripe's own page: say why with "
+    "manage.py reconcile --record-refund.",
+    "look_at_payment": "Compare the row, the books and Stripe's page. An engineer puts right "
+    "whichever is wrong; the books are never edited.",
+    "look_at_refund": "Compare the row, the books and Stripe's page. An engineer puts right "
+    "whichever is wrong; the books are never edited.",
+    "take_again": "Nothing: the next run takes the event that Stripe could not deliver.",
+}
+
+
+def kind_in_words(kind: str) -> str:
+    """Give `Late payment` for `LATE_PAYMENT`."""
+    known = _KINDS.get(CaseKind(kind)) if kind in set(CaseKind) else None
+    return known or _readable(kind)
+
+
+def repair_in_words(repair: str) -> str:
+    """Say what is suggested, in a sentence."""
+    return _REPAIRS.get(repair) or _readable(repair)
+
+
+def _readable(code: str) -> str:
+    return code.replace("_", " ").capitalize()
