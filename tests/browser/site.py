@@ -6,9 +6,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +19,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import psycopg
 import redis
+from celery import Celery
 
 from hmnp.dev.guard import Guard
 from hmnp.dev.live import LiveProcesses
@@ -30,6 +33,20 @@ Json = dict[str, Any]
 _FIRST_REDIS_DATABASE = 32
 _FINDING = re.compile(r"https?://\S+/manage/\S+\?token=\S+")
 HOUSTON = ZoneInfo("America/Chicago")
+_END_CLAIM = "UPDATE bookings_slotclaim SET state = 'RELEASED' WHERE booking_id = %s"
+_END_BOOKING = """
+    UPDATE bookings_booking SET status = 'EXPIRED', expires_at = NULL, version = version + 1
+    WHERE id = %s
+"""
+_OPEN_CASE = """
+    INSERT INTO desk_case (
+        kind, key, subject, booking_id, summary, repair, details, opened_at, closed_how
+    ) VALUES (
+        %s, gen_random_uuid(), 'booking:' || %s, %s,
+        'The customer''s bank asks the money back: fraudulent.', %s,
+        '{"amount_cents": 4250, "due_by": "2 December"}', clock_timestamp(), ''
+    )
+"""
 _STAFF = {"username": "staff", "password": "houston-demo-2026"}
 
 
@@ -119,6 +136,12 @@ class Site:
 
     def book(self, slug: str, *, start: str, email: str, zip_code: str | None = None) -> Json:
         """Book a time and pay what is due with a good card, all without a browser."""
+        return self.pay(self.book_unpaid(slug, start=start, email=email, zip_code=zip_code)["id"])
+
+    def book_unpaid(
+        self, slug: str, *, start: str, email: str, zip_code: str | None = None
+    ) -> Json:
+        """Book a time and pay nothing, without a browser."""
         address = {
             "street": "2500 Marina Bay Drive",
             "city": "League City",
@@ -136,17 +159,24 @@ class Site:
         }
         made = self.http.post("/api/v2/bookings", json=body)
         assert made.status_code == 201, made.text
-        return self.pay(made.json()["booking"]["id"])
+        return cast(Json, made.json()["booking"])
 
-    def pay(self, booking_id: str) -> Json:
-        """Pay what is due with a good card, without a browser."""
+    def open_intent(self, booking_id: str) -> Json:
+        """Ask for what is due, as staff at the API."""
         asked = self.staff.post(
             "/api/v2/payments/intent",
             json={"bookingId": booking_id},
             headers={"X-CSRFToken": self.staff.cookies["csrftoken"]},
         )
         assert asked.status_code in (200, 201), asked.text
-        intent = asked.json()
+        return cast(Json, asked.json())
+
+    def pay(self, booking_id: str) -> Json:
+        """Pay what is due with a good card, without a browser."""
+        return self.pay_intent(booking_id, self.open_intent(booking_id))
+
+    def pay_intent(self, booking_id: str, intent: Json) -> Json:
+        """Pay an intent with a good card, without a browser."""
         body = {"payment_intent": intent["paymentIntentId"], "card": "4242424242424242"}
         paid = self.sandbox.post("/_sandbox/confirm", json=body)
         assert paid.status_code == 200, paid.text
@@ -154,6 +184,33 @@ class Site:
         settled = self.http.post("/api/v2/payments/confirm", json=body)
         assert settled.status_code == 200, settled.text
         return self.booking(booking_id)
+
+    def take_cash(self, booking_id: str, *, dollars: str, note: str) -> None:
+        """Record cash as staff do it."""
+        form = {"do": "take", "amount": dollars, "method": "CASH", "note": note, "form_key": note}
+        form["csrfmiddlewaretoken"] = self.staff.cookies["csrftoken"]
+        answer = self.staff.post(f"/admin/bookings/booking/{booking_id}/money/", data=form)
+        assert answer.status_code == 302, answer.text
+
+    # --- what only time or bad luck would do ---------------------------------------------------
+
+    def ring(self, task: str) -> None:
+        """Have the worker sweep now instead of when beat says so."""
+        with Celery(broker=self.live.environment["CELERY_BROKER_URL"]) as bell:
+            bell.send_task(task)
+
+    def lose_the_time(self, slug: str, booking: Json, *, zip_code: str | None = None) -> None:
+        """Let an unpaid booking expire with its intent still alive, and others take its time.
+
+        Stripe said that the intent was cancelled, and it was not.
+        """
+        self.rows(_END_CLAIM, booking["id"])
+        self.rows(_END_BOOKING, booking["id"])
+        assert self.take_all(slug, start=booking["scheduledDateTime"], zip_code=zip_code)
+
+    def open_case(self, booking: Json, *, kind: str, repair: str) -> None:
+        """Have something about a booking wait for a person."""
+        self.rows(_OPEN_CASE, kind, booking["id"], booking["id"], repair)
 
     # --- the outside world -----------------------------------------------------------------------
 
@@ -245,9 +302,11 @@ def _run(live: LiveProcesses) -> Iterator[Site]:
         "prepare", python_module("hmnp.dev.prepare", str(live.folder / "logins.txt"))
     )
     assert prepare.process.wait(timeout=120) == 0, prepare.log_end()
-    live.start_sandbox()
-    live.start_web(workers=2, threads=2)
-    live.start_worker()
+    # Mostly waiting for interpreters to start: together rather than one after another.
+    with ThreadPoolExecutor() as pool:
+        starts = (live.start_sandbox, partial(live.start_web, workers=1, threads=4))
+        for started in [pool.submit(start) for start in (*starts, live.start_worker)]:
+            started.result()
     with (
         psycopg.connect(live.environment["DATABASE_URL"], autocommit=True) as database,
         httpx.Client(base_url=live.base_url, timeout=20) as http,

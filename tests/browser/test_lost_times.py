@@ -31,7 +31,7 @@ def test_a_time_taken_meanwhile_offers_the_three_next_ones(
     visitor: Visitor, site: Site, email: str
 ) -> None:
     page = visitor.page
-    walk.choose_service(page, walk.STANDARD)
+    walk.open_times(page, walk.STANDARD)
     walk.show_times(page, zip_code=walk.LEAGUE_CITY)
     walk.pick_next_week(page)
     walk.pick_day(page, 0)
@@ -111,6 +111,7 @@ def test_a_booking_not_paid_in_time_is_let_go_and_the_page_says_so(
     walk.card_field(page)
     site.rows(END_HOLD, start, walk.LEAGUE_CITY)
     site.rows(END_BOOKING, email)
+    site.ring("payments.sweep")
     until(lambda: site.booking_of(email)["status"] == "EXPIRED", "the sweeper lets the time go")
     walk.type_card(page, walk.GOOD_CARD)
     walk.pay_button(page).click()
@@ -130,7 +131,7 @@ def test_a_booking_not_paid_in_time_is_let_go_and_the_page_says_so(
 
 def _hold(page: Page, *, day: int) -> str:
     """Hold a time of next week as far as the details page."""
-    walk.choose_service(page, walk.STANDARD)
+    walk.open_times(page, walk.STANDARD)
     walk.show_times(page, zip_code=walk.LEAGUE_CITY)
     walk.pick_next_week(page)
     walk.pick_day(page, day)

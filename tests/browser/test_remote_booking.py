@@ -34,7 +34,6 @@ def test_a_remote_session_is_booked_and_paid_in_full(
     walk.send_details(page)
     expect(walk.pay_button(page)).to_have_text("Pay $35.00 and book")
     walk.card_field(page)
-    phone_user.look("remote-pay")
     walk.pay(page, walk.GOOD_CARD)
     reference = walk.expect_booked(page)
     phone_user.look("remote-confirmed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import walk
 from tests.browser.site import Site, until
@@ -13,24 +13,30 @@ from tests.browser.walk import Customer
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
-def test_a_double_click_books_once(browser: Browser, site: Site, email: str, script: bool) -> None:
-    with Visitor(browser, site, java_script_enabled=script) as visitor:
-        page = visitor.page
-        walk.choose_service(page, walk.REMOTE)
-        walk.pick_day(page, 3)
-        walk.pick_time(page, 0)
-        page.get_by_role("button", name="Keep this time and continue").dblclick()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Your details")
-        walk.type_details(page, Customer(email), is_mobile=False)
-        page.get_by_role("button", name="Continue to payment").last.dblclick()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Review and pay")
+def _double_click_to_payment(page: Page, email: str) -> None:
+    walk.open_times(page, walk.REMOTE)
+    walk.pick_day(page, 3)
+    walk.pick_time(page, 0)
+    page.get_by_role("button", name="Keep this time and continue").dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your details")
+    walk.type_details(page, Customer(email), is_mobile=False)
+    page.get_by_role("button", name="Continue to payment").last.dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Review and pay")
+
+
+def test_a_double_click_books_once_without_a_script(
+    browser: Browser, site: Site, email: str
+) -> None:
+    with Visitor(browser, site, java_script_enabled=False) as plain:
+        _double_click_to_payment(plain.page, email)
         assert site.booking_of(email)["status"] == "PENDING_PAYMENT"
 
 
-def test_two_clicks_on_pay_charge_once(visitor: Visitor, site: Site, email: str) -> None:
+def test_double_clicks_all_the_way_book_once_and_charge_once(
+    visitor: Visitor, site: Site, email: str
+) -> None:
     page = visitor.page
-    walk.book_to_payment(page, Customer(email), service=walk.REMOTE, day=2)
+    _double_click_to_payment(page, email)
     walk.type_card(page, walk.GOOD_CARD)
     walk.pay_button(page).dblclick()
     walk.expect_booked(page)
@@ -49,7 +55,7 @@ def test_going_back_after_the_receipt_and_sending_again_books_nothing_more(
     visitor: Visitor, site: Site, email: str
 ) -> None:
     page = visitor.page
-    walk.choose_service(page, walk.REMOTE)
+    walk.open_times(page, walk.REMOTE)
     walk.pick_day(page, 4)
     walk.pick_time(page, 0)
     walk.keep(page)

@@ -22,10 +22,12 @@ from hmnp.dev.state import CHECKOUT
 from tests.browser.site import Site
 
 SCREENSHOTS = CHECKOUT / "screenshots"
+IS_PHOTOGRAPHING = os.environ.get("SCREENSHOTS") == "1"
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-LIGHT_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+# Style sheets are preloaded for one rule, about pages that are fixed to one orientation.
+LIGHT_RULES: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 # The card field shows the page's ground, which axe inside its frame takes for white.
 FRAME_RULES = {**LIGHT_RULES, "rules": {"color-contrast": {"enabled": False}}}
 # All else is the same in the dark.
@@ -78,7 +80,13 @@ class Visitor:
     def __exit__(self, kind: object, *_: object) -> None:
         self.context.close()
         # A failed test says what failed; faults would only hide it.
-        assert kind is not None or not self.faults, "\n".join(self.faults)
+        if kind is None:
+            self.answer_for_faults()
+
+    def answer_for_faults(self) -> None:
+        """Fail when a page has done something wrong since the last time."""
+        faults, self.faults = self.faults, []
+        assert not faults, "\n".join(faults)
 
     def look(self, name: str) -> None:
         """Judge the page as it stands: axe in light and dark, no sideways scrolling.
@@ -95,9 +103,11 @@ class Visitor:
             if wide > 0:
                 self.faults.append(f"{name}: {wide} px too wide at {width} px")
             for scheme in SCHEMES:
-                self.page.emulate_media(color_scheme=scheme)
-                self._photograph(f"{name}-{width}-{scheme}")
-                if (size is PHONE) == (scheme == "dark"):
+                is_judged = (size is PHONE) == (scheme == "dark")
+                if is_judged or IS_PHOTOGRAPHING:
+                    self.page.emulate_media(color_scheme=scheme)
+                self.photograph(f"{name}-{width}-{scheme}")
+                if is_judged:
                     self._run_axe(name, scheme)
         self.page.emulate_media(color_scheme=self.scheme)
         self.page.set_viewport_size(self.size)
@@ -113,16 +123,18 @@ class Visitor:
         self.faults += [f"{name} ({scheme}): {one}" for one in found]
         self._is_judging = False
 
-    def _photograph(self, name: str) -> None:
-        if os.environ.get("SCREENSHOTS") == "1":
-            SCREENSHOTS.mkdir(exist_ok=True)
-            frames = self.page.locator("iframe")
-            if frames.count():
-                # Chromium paints no frame that is out of sight.
-                frames.first.scroll_into_view_if_needed()
-            else:
-                self.page.evaluate("scrollTo(0, 0)")
-            self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
+    def photograph(self, name: str) -> None:
+        """Keep a picture of the whole page, with SCREENSHOTS=1."""
+        if not IS_PHOTOGRAPHING:
+            return
+        SCREENSHOTS.mkdir(exist_ok=True)
+        frames = self.page.locator("iframe")
+        if frames.count():
+            # Chromium paints no frame that is out of sight.
+            frames.first.scroll_into_view_if_needed()
+        else:
+            self.page.evaluate("scrollTo(0, 0)")
+        self.page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
 
     def _hear(self, line: ConsoleMessage) -> None:
         if line.type not in ("error", "warning") or line.text.startswith(REFUSAL):
