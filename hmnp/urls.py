@@ -7,6 +7,7 @@ from bookings.pages import cancel, confirmed, details, feed, find, manage, resch
 from hmnp.api import urlpatterns as api_urls
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
+from integrations.mail.tracking import PostmarkTracking
 from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
 from services import pages as service_pages
@@ -50,6 +51,7 @@ pages = [
 urlpatterns = [
     *pages,
     path("api/v2/", include(api_urls)),
+    path("anymail/postmark/tracking/", PostmarkTracking.as_view(), name="mail-tracking"),
     path("", include("hmnp.core.urls")),
     path(
         "admin/bookings/booking/<uuid:booking_id>/money/",

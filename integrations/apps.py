@@ -13,5 +13,6 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Connect what needs the models, which exist only now."""
         import_module("integrations.handlers").connect()
+        import_module("integrations.mail.tracking").connect()
         import_module("integrations.health").register()
         import_module("integrations.metrics").register()

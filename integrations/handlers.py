@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bookings.events import BookingUpdated
 from bookings.models import Booking
 from hmnp.core.events import Event, subscribe
-from integrations import audience, notary_news, outbox
+from integrations import audience, message_fate, notary_news, outbox
 from integrations.needs import sync_needs
 from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
@@ -31,6 +32,8 @@ def on_fact(event: Any) -> None:
     booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
     for mail in mails:
         _enqueue_mail(event, mail, booking)
+    if isinstance(event, BookingUpdated) and event.previous_email:
+        message_fate.address_was_corrected(booking_id=booking.pk, previous=event.previous_email)
     if route.is_told_to_notary:
         _enqueue_news(event, booking)
     _enqueue_syncs(event, route, booking)

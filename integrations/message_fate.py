@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from uuid import UUID
 
 from bookings import timeline
 from bookings.models import Booking
 from bookings.states import TimelineAction
 from hmnp.core import transactions
-from hmnp.core.cases import CaseKind, open_case
+from hmnp.core.cases import CaseKind, open_case, settle_case
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.request_id import current_request_id
 from integrations.models import OutboxJob
-from integrations.states import Destination, MessageKind
+from integrations.states import FOR_NOTARIES, Destination, MessageKind
 
 # A status only moves on, however the reports arrive.
 _RANKS = {
@@ -36,6 +37,8 @@ _MUST_ARRIVE = (
     MessageKind.CONFIRMATION,
     MessageKind.RESCHEDULED,
     MessageKind.CANCELLED,
+    MessageKind.RON_LINK,
+    *FOR_NOTARIES,
 )
 
 
@@ -62,7 +65,8 @@ def record(*, job: OutboxJob, status: str, reason: str = "") -> bool:
         ).update(delivery_status=status)
         if not updated:
             raise _NothingNew
-        if status in _NOT_ARRIVED and _is_worth_a_case(job):
+        booking = Booking.objects.only("id", "customer_email").get(pk=job.booking_id)
+        if status in _NOT_ARRIVED and _is_worth_a_case(job, booking):
             _call_a_person(job, status, reason)
 
     try:
@@ -72,9 +76,11 @@ def record(*, job: OutboxJob, status: str, reason: str = "") -> bool:
     return True
 
 
-def _is_worth_a_case(job: OutboxJob) -> bool:
+def _is_worth_a_case(job: OutboxJob, booking: Booking) -> bool:
     # A text is sent on top of the mail.
-    return job.destination == Destination.MAIL and job.message_kind in _MUST_ARRIVE
+    if job.destination != Destination.MAIL or job.message_kind not in _MUST_ARRIVE:
+        return False
+    return job.message_kind in FOR_NOTARIES or job.recipient == booking.customer_email
 
 
 def _tell_timeline(job: OutboxJob, status: str, reason: str) -> None:
@@ -94,14 +100,27 @@ def _tell_timeline(job: OutboxJob, status: str, reason: str) -> None:
 
 
 def _call_a_person(job: OutboxJob, status: str, reason: str) -> None:
-    address = hashlib.sha256(job.recipient.lower().encode()).hexdigest()[:16]
     open_case(
         kind=CaseKind.MESSAGE_BOUNCED,
         # One case an address: it is the address that must be put right.
-        key=f"{job.booking_id}:{address}",
+        key=_case_key(job.booking_id, job.recipient),
         subject=f"outbox job:{job.pk}",
         booking_id=job.booking_id,
         summary=f"the {job.message_kind} did not arrive: {status}"
         f"{f' ({reason})' if reason else ''}; find out the right address",
         repair="correct_address",
     )
+
+
+def address_was_corrected(*, booking_id: UUID, previous: str) -> None:
+    """Close the case of an address that bounced, in the transaction that gave another."""
+    settle_case(
+        kind=CaseKind.MESSAGE_BOUNCED,
+        key=_case_key(booking_id, previous),
+        how="the booking has another address now",
+    )
+
+
+def _case_key(booking_id: UUID, address: str) -> str:
+    # A hash: the key is shown, the address is personal.
+    return f"{booking_id}:{hashlib.sha256(address.lower().encode()).hexdigest()[:16]}"

@@ -389,6 +389,8 @@ ANYMAIL = {
     "POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default=""),
     "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default="https://api.postmarkapp.com/"),
     "REQUESTS_TIMEOUT": (3.05, 15),
+    # `user:password` of the tracking webhook's address; "" believes nobody.
+    "WEBHOOK_SECRET": env.str("MAIL_WEBHOOK_SECRET", default=""),
 }
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="Houston Mobile Notary Pros <bookings@example.com>"

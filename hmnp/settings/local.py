@@ -47,6 +47,7 @@ ANYMAIL = {
     **ANYMAIL,
     "POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default="postmark_sandbox"),
     "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default=f"{SANDBOX_URL}/postmark/"),
+    "WEBHOOK_SECRET": env.str("MAIL_WEBHOOK_SECRET", default="postmark:sandbox"),
 }
 COMPANY = {
     **COMPANY,

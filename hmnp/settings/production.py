@@ -129,6 +129,11 @@ _refuse(
     ),
     "POSTMARK_SERVER_TOKEN must be the token of your mail server (or set EMAIL_BACKEND).",
 )
+_refuse(
+    bool(ANYMAIL["WEBHOOK_SECRET"])
+    and (":" not in ANYMAIL["WEBHOOK_SECRET"] or _weak(ANYMAIL["WEBHOOK_SECRET"])),
+    "MAIL_WEBHOOK_SECRET must be `user:password`, random, of at least 32 characters in all.",
+)
 _refuse(HOLDS_PER_ADDRESS == "off", "HOLDS_PER_ADDRESS may be `off` only outside production.")
 for _name in ("DATABASE_URL", "REDIS_URL"):
     _refuse(not env.str(_name, default=""), f"{_name} must be set in production.")
