@@ -86,7 +86,7 @@ class CaseAdmin(ReadOnlyMixin, admin.ModelAdmin[Case]):
     ordering = ["opened_at"]
     actions = ["take", "close"]
     action_form = CloseForm
-    readonly_fields = ["what", "since", "summary", "booking", "advice", "facts", "hands", "ending"]
+    readonly_fields = ("what", "since", "summary", "booking", "advice", "facts", "hands", "ending")
     fields = readonly_fields
     change_form_template = "desk/case.html"
 
