@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.forms import BaseForm
-from django.test import Client
-from django.urls import reverse
+from django.test import Client, RequestFactory
+from django.urls import resolve, reverse
 
 from services.models import PromoCode, Service, ServiceArea, StatutoryRate
 from services.tests.fixtures import Catalogue
@@ -24,9 +25,23 @@ def change_url(row: Any) -> str:
     return reverse(f"admin:services_{row._meta.model_name}_change", args=[row.pk])
 
 
-def form_of(staff: Client, url: str) -> dict[str, Any]:
+def ask(url: str, data: dict[str, Any] | None = None) -> Any:
+    """Ask the page's own view and leave its answer undrawn.
+
+    A page of a hundred fields takes longer to draw than all the rest of a test.
+    """
+    factory = RequestFactory()
+    request: Any = factory.get(url) if data is None else factory.post(url, data)
+    request.user = User.objects.get(username="owner")
+    request._messages = CookieStorage(request)
+    request._dont_enforce_csrf_checks = True
+    view = resolve(url)
+    return view.func(request, *view.args, **view.kwargs)
+
+
+def form_of(url: str) -> dict[str, Any]:
     """Give what a browser would send if nobody changed a thing."""
-    context = staff.get(url).context
+    context = ask(url).context_data
     forms: list[BaseForm] = [context["adminform"].form]
     for inline in context["inline_admin_formsets"]:
         forms += [inline.formset.management_form, *inline.formset.forms]
@@ -69,7 +84,7 @@ def test_saving_without_a_change_changes_nothing(staff: Client, catalogue: Catal
     for slug in ("standard-notary", "ron"):
         service = Service.objects.get(slug=slug)
         before = Service.objects.filter(slug=slug).values().get()
-        response = staff.post(change_url(service), form_of(staff, change_url(service)))
+        response = staff.post(change_url(service), form_of(change_url(service)))
         assert response.status_code == 302, response.context["errors"]
         after = Service.objects.filter(slug=slug).values().get()
         assert {**after, "updated_at": None} == {**before, "updated_at": None}
@@ -79,7 +94,7 @@ def test_saving_without_a_change_changes_nothing(staff: Client, catalogue: Catal
 def test_a_price_and_an_hour_are_stored_in_cents_and_minutes(staff: Client) -> None:
     service = Service.objects.get(slug="standard-notary")
     url = change_url(service)
-    data = form_of(staff, url) | {"base_price_cents": "89.50", "hours-0-closes_minute": "18:30"}
+    data = form_of(url) | {"base_price_cents": "89.50", "hours-0-closes_minute": "18:30"}
     assert staff.post(url, data).status_code == 302
     service.refresh_from_db()
     assert service.base_price_cents == 8950
@@ -104,9 +119,9 @@ def test_a_price_and_an_hour_are_stored_in_cents_and_minutes(staff: Client) -> N
 def test_what_makes_no_sense_is_refused_in_words(staff: Client, change: dict[str, str]) -> None:
     service = Service.objects.get(slug="standard-notary")
     before = Service.objects.filter(pk=service.pk).values().get()
-    response = staff.post(change_url(service), form_of(staff, change_url(service)) | change)
+    response = ask(change_url(service), form_of(change_url(service)) | change)
     assert response.status_code == 200
-    assert response.context["errors"]
+    assert response.context_data["errors"]
     assert Service.objects.filter(pk=service.pk).values().get() == before
 
 
@@ -129,8 +144,8 @@ def test_online_nothing_above_the_legal_maximum_can_be_saved(
     staff: Client, change: dict[str, str], is_saved: bool
 ) -> None:
     url = change_url(Service.objects.get(slug="ron"))
-    response = staff.post(url, form_of(staff, url) | change)
-    assert (response.status_code == 302) is is_saved, response.context["errors"]
+    response = ask(url, form_of(url) | change)
+    assert (response.status_code == 302) is is_saved, response
 
 
 @pytest.mark.parametrize(
@@ -148,7 +163,7 @@ def test_bands_follow_each_other_to_the_last_mile(
     staff: Client, change: dict[str, str], is_saved: bool
 ) -> None:
     url = change_url(ServiceArea.objects.get())
-    response = staff.post(url, form_of(staff, url) | change)
+    response = ask(url, form_of(url) | change)
     assert (response.status_code == 302) is is_saved
 
 
@@ -166,7 +181,7 @@ def test_a_promo_code_is_kept_in_capitals_and_its_uses_are_not_overwritten(
 ) -> None:
     promo = PromoCode.objects.get(code="SAVE15")
     url = change_url(promo)
-    data = form_of(staff, url) | {"code": "save20", "amount_cents": "20", "times_used": "0"}
+    data = form_of(url) | {"code": "save20", "amount_cents": "20", "times_used": "0"}
     PromoCode.objects.update(times_used=3)
     response = staff.post(url, data)
     assert response.status_code == 302, response.context["errors"]
@@ -191,7 +206,7 @@ def test_a_promo_code_is_kept_in_capitals_and_its_uses_are_not_overwritten(
 )
 def test_a_promo_code_that_makes_no_sense_is_refused(staff: Client, change: dict[str, str]) -> None:
     url = change_url(PromoCode.objects.get(code="SAVE15"))
-    response = staff.post(url, form_of(staff, url) | change)
+    response = ask(url, form_of(url) | change)
     assert response.status_code == 200
     assert PromoCode.objects.get(code="SAVE15").amount_cents == 1500
 
