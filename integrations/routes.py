@@ -108,7 +108,7 @@ ROUTES: dict[type[Event], Route] = {
         is_told_to_notary=True,
     ),
     bookings.DocumentsChanged: Route(syncs=(IntegrationName.PROOF,)),
-    bookings.IdentityCheckFailed: NOWHERE,
+    bookings.IdentityCheckFailed: Route(mails=(Mail(MessageKind.IDENTITY_FAILED),)),
     bookings.BookingAssigned: Route(syncs=EVERYWHERE, is_told_to_notary=True),
     bookings.BookingStarted: Route(syncs=EVERYWHERE),
     bookings.BookingCompleted: Route(syncs=EVERYWHERE),
@@ -124,7 +124,8 @@ ROUTES: dict[type[Event], Route] = {
         mails=(Mail(MessageKind.FIND_LINK, occurrence=_five_minutes),)
     ),
     payments.PaymentEvent: NOWHERE,  # the family's name, never stated itself
-    payments.PaymentSettled: NOWHERE,  # the confirmation says what was paid
+    # The confirmation says what was paid; a session is opened once nothing is due any more.
+    payments.PaymentSettled: Route(syncs=(IntegrationName.PROOF,)),
     payments.PaymentFailed: Route(mails=(Mail(MessageKind.PAYMENT_FAILED, occurrence=_day),)),
     payments.RefundSent: Route(mails=(Mail(MessageKind.REFUNDED, occurrence=_refund),)),
     payments.RefundFailed: NOWHERE,  # for staff, not for the customer

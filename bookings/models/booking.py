@@ -80,7 +80,7 @@ class Booking(models.Model):
     access_key_id = models.CharField(max_length=40)
     access_hash = models.CharField(max_length=64)
 
-    ron_join_url = models.URLField(blank=True)
+    ron_join_url = models.URLField(max_length=2000, blank=True)
     ron_status = models.CharField(max_length=40, blank=True)
 
     expires_at = models.DateTimeField(null=True)

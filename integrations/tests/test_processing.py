@@ -203,15 +203,6 @@ def test_other_kinds_end_where_they_can_be_found(
     assert process(stored(kind, thing)).state == state
 
 
-@pytest.mark.parametrize("provider", [Provider.GHL, Provider.PROOF])
-def test_events_of_systems_without_connector_are_kept_for_it(provider: Provider) -> None:
-    event = process(stored("anything", {"id": "x"}, provider=provider))
-    assert (event.state, event.last_error) == (
-        InboxState.UNHANDLED,
-        "kept until a connector acts on it",
-    )
-
-
 def test_every_provider_has_a_door() -> None:
     assert set(DOORS) == set(Provider)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from bookings.actions.delete_document import delete_document
+from bookings.actions.record_payment import record_payment
 from bookings.models import Booking
 from bookings.tests.factories import CUSTOMER
+from hmnp.core.events import emit
 from integrations.models import ExternalRef, OutboxJob
 from integrations.proof import client, holdings
 from integrations.proof.tests.driving import (
@@ -31,6 +35,7 @@ from integrations.proof.tests.driving import (
     sync,
     upload,
 )
+from payments.events import PaymentSettled
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +91,25 @@ def test_nobody_is_invited_before_everything_is_paid(outside: Outside, booking: 
     Booking.objects.filter(pk=booking.pk).update(price_cents=booking.price_cents + 1)
     done(outside, booking)
     assert equals(outside, booking)["detailed_status"] == "draft"
+    booking.refresh_from_db()
+    with transaction.atomic():
+        locked = Booking.objects.select_for_update().get(pk=booking.pk)
+        record_payment(
+            booking=locked,
+            claim=None,
+            payment_id=None,
+            amount_cents=1,
+            kind="BALANCE",
+            actor=CUSTOMER,
+            now=timezone.now(),
+        )
+        emit(
+            PaymentSettled(
+                payment_id=uuid4(), booking_id=booking.pk, amount_cents=1, kind="BALANCE"
+            )
+        )
+    done(outside, booking)
+    assert equals(outside, booking)["detailed_status"] == "sent_to_signer"
 
 
 def test_a_move_recalls_what_was_sent_and_invites_anew(outside: Outside, booking: Booking) -> None:
