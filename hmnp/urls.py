@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from bookings.pages import cancel, confirmed, details, feed, find, manage, reschedule, when
 from hmnp.api import urlpatterns as api_urls
+from hmnp.core.limits import Action, limited
+from hmnp.core.pages import page
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
 from integrations.mail.tracking import PostmarkTracking
@@ -64,6 +66,7 @@ urlpatterns = [
         name="admin-booking-outside",
     ),
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
+    path("admin/login/", page("GET", "POST")(limited(Action.LOGIN)(admin.site.login))),
     path("admin/", admin.site.urls),
 ]
 

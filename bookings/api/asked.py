@@ -40,15 +40,17 @@ def naming(names: Mapping[str, str]) -> Iterator[None]:
         raise
 
 
-def offered_service(values: Mapping[str, Any], faults: list[Fault]) -> ServiceDefinition | None:
-    """Give the active service `serviceId` names.
+def offered_service(
+    values: Mapping[str, Any], faults: list[Fault], *, principal: Principal
+) -> ServiceDefinition | None:
+    """Give the active service `serviceId` names, if the caller may book it.
 
     Raises `InvalidService` when that is the only fault; else adds it to `faults`.
     """
     if "serviceId" not in values:
         return None
     service = get_service(id_or_slug=values["serviceId"])
-    if service is not None and service.is_active:
+    if service is not None and service.is_active and principal.may_book(slug=service.slug):
         return service
     if not faults:
         raise InvalidService(field="serviceId")
@@ -56,10 +58,10 @@ def offered_service(values: Mapping[str, Any], faults: list[Fault]) -> ServiceDe
     return None
 
 
-def asked_hold(*, body: Any, now: datetime) -> HoldRequest:
+def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest:
     """Read the body of a hold. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
     values, faults = read(HoldSerializer(data=body))
-    service = offered_service(values, faults)
+    service = offered_service(values, faults, principal=principal)
     address = values.get("address")
     if address and "zip" in values:
         faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
@@ -94,7 +96,7 @@ def asked_hold(*, body: Any, now: datetime) -> HoldRequest:
 def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingRequest:
     """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
     values, faults = read(BookingCreateSerializer(data=body))
-    service = offered_service(values, faults)
+    service = offered_service(values, faults, principal=principal)
     missing = [name for name in ("holdId", "holdToken") if name not in body]
     if len(missing) == 1:
         faults.append(Fault(missing[0], "required", "A hold is named by its id and its token."))

@@ -30,6 +30,7 @@ from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
+from hmnp.core.limits import Action
 from hmnp.core.times import rfc3339
 from hmnp.core.transactions import database_now
 
@@ -43,6 +44,7 @@ class AvailabilityViewSet(ApiViewSet):
         "hold": Access(anonymous=True, scope="bookings:write"),
         "release": Access(anonymous=True, scope="bookings:write"),
     }
+    limits = {"list": Action.AVAILABILITY, "hold": Action.HOLD}
 
     @extend_schema(
         operation_id="listAvailability",
@@ -54,7 +56,7 @@ class AvailabilityViewSet(ApiViewSet):
         """Answer what can really be held now."""
         values, faults = read(AvailabilityQuerySerializer(data=request.query_params.dict()))
         faults += repeated_faults(request)
-        service = offered_service(values, faults)
+        service = offered_service(values, faults, principal=principal_of(request))
         zip_code = values.get("zip")
         if service is not None and "zip" not in {fault.field for fault in faults}:
             if service.is_mobile and not zip_code:
@@ -108,7 +110,7 @@ class AvailabilityViewSet(ApiViewSet):
         principal = principal_of(request)
 
         def work(keyed: Keyed) -> Response:
-            asked = asked_hold(body=request.data, now=now)
+            asked = asked_hold(body=request.data, principal=principal, now=now)
 
             def render(held: Held) -> Answer:
                 clock = held.claim.held_at if held.is_new else database_now()

@@ -42,6 +42,7 @@ from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
+from hmnp.core.limits import Action
 
 _READ = Access(customer=True, scope="bookings:read")
 _WRITE = Access(customer=True, scope="bookings:write")
@@ -63,6 +64,7 @@ class BookingViewSet(ApiViewSet):
         "events": _READ,
         "calendar": _READ,
     }
+    limits = {"create": Action.BOOKING}
     lookup_url_kwarg = "booking_id"
     lookup_value_regex = "[^/.]+"
 

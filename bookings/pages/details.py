@@ -29,6 +29,7 @@ from hmnp.accounts.principals import anonymous
 from hmnp.core import tokens
 from hmnp.core.errors import DomainError, ValidationFailed
 from hmnp.core.idempotency import Answer, Replayed, Secret
+from hmnp.core.limits import Action, limited
 from hmnp.core.pages import appointment, clock, new_form_key, page
 from hmnp.core.tokens import Token
 from services import quotes
@@ -51,6 +52,7 @@ class _State:
 
 
 @page("GET", "POST")
+@limited(Action.BOOKING)
 def details(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask who and where while the time is held; book when it is sent."""
     now = timezone.now()

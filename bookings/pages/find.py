@@ -9,10 +9,12 @@ from django.utils import timezone
 from bookings.actions.request_manage_link import request_manage_link
 from bookings.forms import FindForm
 from hmnp.accounts.principals import anonymous
+from hmnp.core.limits import Action, limited
 from hmnp.core.pages import new_form_key, page
 
 
 @page("GET", "POST")
+@limited(Action.LOGIN)
 def find(request: HttpRequest) -> HttpResponse:
     """Ask for what the customer remembers; answer alike whether it fits or not."""
     form = FindForm(request.POST if request.method == "POST" else None)

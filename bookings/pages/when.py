@@ -36,6 +36,7 @@ from hmnp.accounts.principals import anonymous
 from hmnp.core import tokens
 from hmnp.core.errors import DomainError
 from hmnp.core.idempotency import Answer, Replayed, Secret
+from hmnp.core.limits import Action, limited
 from hmnp.core.pages import appointment, length, long_day, new_form_key, page, zone_name
 from hmnp.core.times import local_date
 from hmnp.core.tokens import Token
@@ -57,6 +58,7 @@ def offered_service(slug: str) -> ServiceDefinition:
 
 
 @page("GET", "POST")
+@limited(Action.HOLD)
 def when(request: HttpRequest, slug: str) -> HttpResponse:
     """Show prices and free times; a time sent is held and the details are asked next."""
     service = offered_service(slug)

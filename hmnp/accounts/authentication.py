@@ -65,9 +65,12 @@ class PartnerKeyAuthentication(BaseAuthentication):
         assert isinstance(key, PartnerApiKey)  # noqa: S101  # the manager's type is its base
         if key.has_expired or not key.partner.is_active:
             raise AuthenticationFailed
+        ip = client_ip(request._request)
+        if not key.is_open_to(ip=ip):
+            raise AuthenticationFailed
         return None, Principal(
             kind=Kind.PARTNER,
-            ip=client_ip(request._request),
+            ip=ip,
             user_agent=user_agent(request._request),
             partner=key.partner,
             scopes=frozenset(key.scopes),

@@ -47,11 +47,22 @@ class Principal:
         return "anonymous"
 
     @property
+    def limit_key(self) -> str:
+        """What its requests are counted under: itself, else the address."""
+        if self.kind is Kind.ANONYMOUS:
+            return f"address:{address_key(self.ip)}"
+        return self.key
+
+    @property
     def holder_key(self) -> str:
         """What live holds are counted under: a partner, a staff member, else the address."""
         if self.partner or self.user:
             return self.key
         return f"address:{address_key(self.ip)}"
+
+    def may_book(self, *, slug: str) -> bool:
+        """Tell whether a service is on offer to this caller: to a partner, what was agreed."""
+        return self.partner is None or self.partner.may_book(slug=slug)
 
     @property
     def actor(self) -> Actor:

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from hmnp.core import health
+from hmnp.core import health, limits
 from hmnp.core.logs import configure_structlog
 
 
@@ -13,3 +13,4 @@ class CoreConfig(AppConfig):
         """Give every log line one form, and watch over what every app stands on."""
         configure_structlog()
         health.register_core()
+        limits.register_check()

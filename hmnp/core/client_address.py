@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
-    """Give the address the outermost trusted proxy saw, or the peer's own.
+    """Give the address the outermost of our proxies saw, or the peer's own.
 
-    `TRUSTED_PROXY_COUNT` proxies each append one entry to X-Forwarded-For; entries further left
-    are the client's word and ignored.
+    Each proxy in `TRUSTED_PROXIES` appends to X-Forwarded-For whom it heard from, so the entries
+    are believed from the right for as long as a proxy of ours wrote them. What a client sends
+    itself, in this header or any other, lies further left and changes nothing.
     """
-    peer = str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 -- a name for "unknown"
-    hops = settings.TRUSTED_PROXY_COUNT
-    if hops:
-        forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-        if len(forwarded) >= hops:
-            candidate = forwarded[-hops]
-            try:
-                return str(ipaddress.ip_address(candidate))
-            except ValueError:
-                return peer
-    return peer
+    known = str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 -- a name for "unknown"
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    while forwarded and _is_ours(known):
+        try:
+            known = str(ipaddress.ip_address(forwarded.pop().strip()))
+        except ValueError:
+            break
+    return known
+
+
+def _is_ours(ip: str) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return any(address in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+
+
+@lru_cache(maxsize=8)
+def _networks(
+    texts: tuple[str, ...],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
 def address_key(ip: str) -> str:

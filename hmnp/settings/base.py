@@ -21,8 +21,8 @@ DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000")
-# How many proxies of ours stand in front: each appends one X-Forwarded-For entry; none by default.
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+# The addresses or networks of our own proxies, whose X-Forwarded-For entries are believed.
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -245,6 +245,14 @@ X_FRAME_OPTIONS = "DENY"
 TOKEN_KEYS = env.str("TOKEN_KEYS", default="")
 # Live holds one client address may have at a time; `off` only outside production.
 HOLDS_PER_ADDRESS = env.str("HOLDS_PER_ADDRESS", default="40")
+# How often one caller may do each: `5/m`, or `off` outside production.
+RATE_LIMIT_BOOKING = env.str("RATE_LIMIT_BOOKING", default="5/m")
+RATE_LIMIT_PRICING = env.str("RATE_LIMIT_PRICING", default="20/m")
+RATE_LIMIT_AVAILABILITY = env.str("RATE_LIMIT_AVAILABILITY", default="30/m")
+RATE_LIMIT_HOLD = env.str("RATE_LIMIT_HOLD", default="10/m")
+RATE_LIMIT_INTENT = env.str("RATE_LIMIT_INTENT", default="10/m")
+RATE_LIMIT_CONFIRM = env.str("RATE_LIMIT_CONFIRM", default="20/m")
+RATE_LIMIT_LOGIN = env.str("RATE_LIMIT_LOGIN", default="10/m")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Who changed the catalogue, the notaries and the partners. Bookings have a timeline of their own.
@@ -290,6 +298,7 @@ REST_FRAMEWORK = {
         "hmnp.accounts.authentication.StaffSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["hmnp.accounts.permissions.DenyAll"],
+    "DEFAULT_THROTTLE_CLASSES": ["hmnp.accounts.throttling.ByTable"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["hmnp.core.api.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hmnp.core.api.negotiation.OfferAnyway",

@@ -21,6 +21,13 @@ from hmnp.settings.base import (
     PROOF_API_KEY,
     PROOF_WEBHOOK_SIGNING_KEY,
     PUBLIC_BASE_URL,
+    RATE_LIMIT_AVAILABILITY,
+    RATE_LIMIT_BOOKING,
+    RATE_LIMIT_CONFIRM,
+    RATE_LIMIT_HOLD,
+    RATE_LIMIT_INTENT,
+    RATE_LIMIT_LOGIN,
+    RATE_LIMIT_PRICING,
     SANDBOX_URL,
     SECRET_KEY,
     STRIPE_API_BASE,
@@ -134,6 +141,16 @@ _refuse(
     and (":" not in ANYMAIL["WEBHOOK_SECRET"] or _weak(ANYMAIL["WEBHOOK_SECRET"])),
     "MAIL_WEBHOOK_SECRET must be `user:password`, random, of at least 32 characters in all.",
 )
+for _name, _value in {
+    "RATE_LIMIT_BOOKING": RATE_LIMIT_BOOKING,
+    "RATE_LIMIT_PRICING": RATE_LIMIT_PRICING,
+    "RATE_LIMIT_AVAILABILITY": RATE_LIMIT_AVAILABILITY,
+    "RATE_LIMIT_HOLD": RATE_LIMIT_HOLD,
+    "RATE_LIMIT_INTENT": RATE_LIMIT_INTENT,
+    "RATE_LIMIT_CONFIRM": RATE_LIMIT_CONFIRM,
+    "RATE_LIMIT_LOGIN": RATE_LIMIT_LOGIN,
+}.items():
+    _refuse(_value == "off", f"{_name} may be `off` only outside production.")
 _refuse(HOLDS_PER_ADDRESS == "off", "HOLDS_PER_ADDRESS may be `off` only outside production.")
 for _name in ("DATABASE_URL", "REDIS_URL"):
     _refuse(not env.str(_name, default=""), f"{_name} must be set in production.")

@@ -27,6 +27,7 @@ from hmnp.core.api.views import ApiViewSet
 from hmnp.core.context import Actor
 from hmnp.core.errors import ServiceUnavailable
 from hmnp.core.idempotency import Answer, Idempotency
+from hmnp.core.limits import Action
 from payments import stripe_gateway as gateway
 from payments.access import Credentials, allowed_payment
 from payments.actions.confirm_payment import confirm_payment
@@ -55,6 +56,7 @@ class PaymentViewSet(ApiViewSet):
         "confirm": Access(anonymous=True, scope="payments:write"),
         "retrieve": Access(anonymous=True, scope="bookings:read"),
     }
+    limits = {"intent": Action.INTENT, "confirm": Action.CONFIRM}
 
     @extend_schema(
         operation_id="openPaymentIntent",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hmnp.accounts.principals import Principal
 from hmnp.core.api.validation import read
 from hmnp.core.errors import Fault, ValidationFailed
 from services.api.serializers import PricingQuerySerializer
@@ -30,7 +31,11 @@ class Asked:
 
 
 def asked_price(
-    *, serializer: PricingQuerySerializer, repeated: list[Fault], now: datetime
+    *,
+    serializer: PricingQuerySerializer,
+    repeated: list[Fault],
+    principal: Principal,
+    now: datetime,
 ) -> Asked:
     """Read a request for a price.
 
@@ -42,7 +47,8 @@ def asked_price(
     service = None
     if "serviceId" in values:
         service = get_service(id_or_slug=values["serviceId"])
-        if service is None or not service.is_active:
+        is_offered = service and service.is_active and principal.may_book(slug=service.slug)
+        if not is_offered:
             if not faults:
                 raise InvalidService(field="serviceId")
             faults.append(Fault("serviceId", InvalidService.code, InvalidService.message))

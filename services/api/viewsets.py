@@ -14,9 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
+from hmnp.accounts.principals import principal_of
 from hmnp.core.api.schema import errors
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import DomainError
+from hmnp.core.limits import Action
 from services import quotes
 from services.api.asked import Asked, asked_price
 from services.api.serializers import (
@@ -44,6 +46,7 @@ class ServiceViewSet(ApiViewSet):
         "pricing": ANYONE,
         "pricing_with_address": ANYONE,
     }
+    limits = {"pricing": Action.PRICING, "pricing_with_address": Action.PRICING}
     lookup_url_kwarg = "id_or_slug"
     lookup_value_regex = "[^/]+"
 
@@ -84,7 +87,14 @@ class ServiceViewSet(ApiViewSet):
         """Answer a price for what the query names."""
         repeated = repeated_faults(request)
         serializer = PricingQuerySerializer(data=request.query_params.dict())
-        return _price(asked_price(serializer=serializer, repeated=repeated, now=timezone.now()))
+        return _price(
+            asked_price(
+                serializer=serializer,
+                repeated=repeated,
+                principal=principal_of(request),
+                now=timezone.now(),
+            )
+        )
 
     @extend_schema(
         operation_id="calculatePrice",
@@ -97,7 +107,14 @@ class ServiceViewSet(ApiViewSet):
     def pricing_with_address(self, request: Request) -> Response:
         """Answer a price for what the body names."""
         serializer = PricingBodySerializer(data=request.data)
-        return _price(asked_price(serializer=serializer, repeated=[], now=timezone.now()))
+        return _price(
+            asked_price(
+                serializer=serializer,
+                repeated=[],
+                principal=principal_of(request),
+                now=timezone.now(),
+            )
+        )
 
 
 def _price(asked: Asked) -> Response:

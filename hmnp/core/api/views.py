@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Idempotency, fingerprint
+from hmnp.core.limits import Usage
 
 _KEY = re.compile(r"[\x21-\x7e]{16,255}")
 
@@ -22,8 +23,11 @@ class ApiViewSet(ViewSet):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        """Say `no-store` unless the action chose a cache policy."""
+        """Say `no-store` unless the action chose a cache policy, and where its limit stands."""
         finished = super().finalize_response(request, response, *args, **kwargs)
+        usage: Usage | None = getattr(request._request, "rate_limit_usage", None)
+        for name, value in usage.headers().items() if usage else ():
+            finished.headers[name] = value
         finished.headers.setdefault("Cache-Control", "no-store")
         return finished
 
