@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -97,9 +98,9 @@ def test_staff_give_a_part_back_while_the_customer_cancels(stripe: Stripe) -> No
     for number in range(len(ROUNDS)):
         booking, payment = paid(stripe, number)
         crowd = race(
-            lambda booking=booking: cancel(booking),
-            lambda payment=payment: give(payment, 3000, "one form"),
-            lambda payment=payment: give(payment, 3000, "one form"),
+            partial(cancel, booking),
+            partial(give, payment, 3000, "one form"),
+            partial(give, payment, 3000, "one form"),
             sweep,
         )
         # Staff who come second are told that nothing is left.
@@ -125,9 +126,9 @@ def test_two_of_the_staff_give_back_more_than_is_left(stripe: Stripe) -> None:
     for number in range(len(ROUNDS)):
         booking, payment = paid(stripe, number)
         crowd = race(
-            lambda payment=payment: give(payment, 3000, "hers"),
-            lambda payment=payment: give(payment, 3000, "his"),
-            lambda payment=payment: give(payment, 3000, "his"),
+            partial(give, payment, 3000, "hers"),
+            partial(give, payment, 3000, "his"),
+            partial(give, payment, 3000, "his"),
             sweep,
         )
         assert crowd.codes() == {"VALIDATION_ERROR"}
@@ -147,13 +148,21 @@ def test_a_failed_refund_is_sent_again_or_handed_over_never_both(stripe: Stripe)
         failed = Refund.objects.get(payment=payment)
         take_hint(event=_hint("refund", str(failed.provider_refund_id)), now=NOW)
         crowd = race(
-            lambda failed=failed: retry_refund(refund_id=failed.pk, actor=STAFF, now=NOW),
-            lambda failed=failed: retry_refund(refund_id=failed.pk, actor=STAFF, now=NOW),
-            lambda failed=failed: record_refund_by_hand(
-                refund_id=failed.pk, note="in an envelope", actor=STAFF, now=NOW
+            partial(retry_refund, refund_id=failed.pk, actor=STAFF, now=NOW),
+            partial(retry_refund, refund_id=failed.pk, actor=STAFF, now=NOW),
+            partial(
+                record_refund_by_hand,
+                refund_id=failed.pk,
+                note="in an envelope",
+                actor=STAFF,
+                now=NOW,
             ),
-            lambda failed=failed: record_refund_by_hand(
-                refund_id=failed.pk, note="in an envelope", actor=STAFF, now=NOW
+            partial(
+                record_refund_by_hand,
+                refund_id=failed.pk,
+                note="in an envelope",
+                actor=STAFF,
+                now=NOW,
             ),
         )
         assert (len(crowd.results), crowd.codes()) == (1, {"INVALID_STATUS_TRANSITION"})
@@ -166,12 +175,15 @@ def test_confirm_hint_sweeper_and_cash_at_once_keep_no_more_than_the_price(strip
     for number in range(len(ROUNDS)):
         booking, opened = charged(stripe, number)
         crowd = race(
-            lambda opened=opened: confirm_payment(payment_id=opened.payment.pk, now=NOW),
-            lambda opened=opened: take_hint(
-                event=_hint("payment_intent", str(opened.payment.provider_intent_id)), now=NOW
+            partial(confirm_payment, payment_id=opened.payment.pk, now=NOW),
+            partial(
+                take_hint,
+                event=_hint("payment_intent", str(opened.payment.provider_intent_id)),
+                now=NOW,
             ),
             sweep,
-            lambda booking=booking: record_offline_payment(
+            partial(
+                record_offline_payment,
                 booking_id=booking.pk,
                 amount_cents=DEPOSIT,
                 method=PaymentMethod.CASH,
@@ -200,9 +212,9 @@ def test_cancelling_while_the_money_comes_gives_all_of_it_back_once(stripe: Stri
     for number in range(len(ROUNDS)):
         booking, opened = charged(stripe, number)
         crowd = race(
-            lambda booking=booking: cancel(booking),
-            lambda booking=booking: cancel(booking),
-            lambda opened=opened: settle_payment(payment_id=opened.payment.pk, now=NOW),
+            partial(cancel, booking),
+            partial(cancel, booking),
+            partial(settle_payment, payment_id=opened.payment.pk, now=NOW),
             sweep,
         )
         assert crowd.errors == []

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -92,12 +92,17 @@ def _refund_fails(site: Site) -> None:
     flow = Flow(site=site, steps=(*PAID, "cancel"), card_name="pm_card_refundFail").run()
     desk = staff(site)
     for deed, count in (("again", 1), ("hand", 2)):
-        _wait(site, lambda count=count: len(_refunds(flow, "FAILED")) == count)
-        failed = _refunds(flow, "FAILED")[-1]
+        failed = _await_failed(flow, count)
         desk.send(money_page(flow), do=deed, refund=str(failed), note="in an envelope")
     assert _sums(flow) == (_paid(flow), _paid(flow))
     assert len(_refunds(flow, "SUCCEEDED")) == 1
     assert flow.booking()["status"] == "CANCELLED"
+
+
+def _await_failed(flow: Flow, count: int) -> UUID:
+    """Wait until the bank has returned so many refunds; give the last one's id."""
+    _wait(flow.site, lambda: len(_refunds(flow, "FAILED")) == count)
+    return _refunds(flow, "FAILED")[-1]
 
 
 def _cash_is_taken(site: Site) -> None:
@@ -148,8 +153,7 @@ def _money_comes_late(site: Site) -> None:
     choice = "SELECT state FROM payments_latechoice WHERE booking_id = %s"
     for flow, form, ended in ((chooses, "time", "CHOSEN"), (declines, "back", "DECLINED")):
         booking_id = flow.made["booking"]["id"]
-        _wait(site, lambda: site.rows(choice, booking_id))  # noqa: B023 -- used at once
-        _wait(site, lambda: _is_mailed(flow))  # noqa: B023 -- used at once
+        _await_choice(flow)
         kept = site.rows(
             "SELECT id, starts_at FROM bookings_slotclaim WHERE holder_key = %s AND state = 'HELD'",
             f"late:{booking_id}",
@@ -166,6 +170,10 @@ def _money_comes_late(site: Site) -> None:
     assert _sums(chooses) == (_paid(chooses), 0)
 
 
+def _await_choice(flow: Flow) -> None:
+    _wait(flow.site, lambda: _is_mailed(flow))
+
+
 def _is_mailed(flow: Flow) -> bool:
     mails = flow.site.sandbox.get("/_sandbox/mails", params={"to": flow.email}).json()["data"]
     return any(mail["metadata"].get("message") == "late_choice" for mail in mails)
@@ -180,7 +188,7 @@ def _sums(flow: Flow) -> tuple[int, int]:
     return booking["amount_paid_cents"], booking["amount_refunded_cents"]
 
 
-def _refunds(flow: Flow, status: str) -> list[Any]:
+def _refunds(flow: Flow, status: str) -> list[UUID]:
     rows = flow.site.rows(
         "SELECT id FROM payments_refund WHERE payment_id = %s AND status = %s "
         "ORDER BY requested_at",

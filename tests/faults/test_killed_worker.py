@@ -56,8 +56,11 @@ def test_a_worker_killed_while_it_sends_is_followed_by_one_that_looks_first(site
     done = job(flow)
     assert (done["state"], done["attempts"], done["unknown_outcomes"]) == ("SUCCEEDED", 2, 1)
     assert [mail["id"] for mail in mails(flow)] == [done["external_id"]]
-    told = "SELECT count(*) FROM bookings_timelineevent WHERE booking_id = %s AND action = %s"
-    assert site.rows(told, flow.made["booking"]["id"], "message_sent") == [(1,)]
+    told = (
+        "SELECT count(*) FROM bookings_timelineevent WHERE booking_id = %s "
+        "AND action = 'message_sent' AND metadata ->> 'message' = 'confirmation'"
+    )
+    assert site.rows(told, flow.made["booking"]["id"]) == [(1,)]
 
     logged = site.children["worker"].log.read_text()
     assert "integrations.run_job" in logged

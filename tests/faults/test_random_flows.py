@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.flows import ORDERS, Flow, run_all
 from tests.faults.judging import judge
+from tests.faults.points import BY_CUSTOMERS
 from tests.faults.site import Site
 from tests.faults.test_faults import ACTIONS
 
@@ -25,6 +26,8 @@ FLOWS = int(os.environ.get("FAULT_FLOWS", "40"))
 SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
 BATCH = 60
 SECONDS_BETWEEN_KILLS = 4.0
+# One named point for so many customers.
+DEATHS = 15
 CARDS = (
     *["pm_card_visa"] * 6,
     "pm_card_chargeDeclined",
@@ -62,12 +65,15 @@ def test_whatever_happens_nothing_is_lost_or_doubled(site: Site) -> None:
             site.fail(
                 action, times=chance.randint(1, 4), ms=ACTIONS[action], **chance.choice(CALLS)
             )
+        site.disarm()
+        site.arm(*chance.sample(sorted(BY_CUSTOMERS), k=size // DEATHS))
         flows = [_flow(site, chance) for _ in range(size)]
         with killing(site, chance) as kills:
             run_all(flows)
         site.quiesce()
         judge(site, flows)
         faults.update(kills)
+        faults["death at a named point"] += len(site.deaths())
     ended = Counter(status for (status,) in site.rows("SELECT status FROM bookings_booking"))
     LOG.warning("seed %d: %d flows, faults %s, bookings %s", SEED, FLOWS, faults, ended)
 
@@ -75,6 +81,8 @@ def test_whatever_happens_nothing_is_lost_or_doubled(site: Site) -> None:
 def _flow(site: Site, chance: random.Random) -> Flow:
     # The mail is waited for by the judge: what a dead worker had leased takes its time.
     steps = chance.choice(list(ORDERS.values()))[:-1]
+    if chance.random() < 0.2:
+        steps = (*steps, "move")
     if chance.random() < 0.3:
         steps = (*steps, "cancel")
     elif chance.random() < 0.4:
