@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from integrations.differences import Difference
+from integrations.ghl import connector as ghl
+from integrations.ghl import polling as ghl_polling
+from integrations.ghl import reconciling as ghl_reconciling
 from integrations.mail import connector as mail
 from integrations.proof import connector as proof
 from integrations.proof import polling as proof_polling
@@ -20,14 +23,17 @@ from integrations.states import Destination
 CONNECTORS: dict[Destination, Deliver] = {
     Destination.MAIL: mail.deliver,
     Destination.SMS: sms.deliver,
+    Destination.GHL: ghl.deliver,
     Destination.PROOF: proof.deliver,
 }
 
 # How to ask a system whether it holds what it should: `differences(now=…)`, over the network.
 RECONCILERS: dict[Destination, Callable[..., Iterator[Difference]]] = {
+    Destination.GHL: ghl_reconciling.differences,
     Destination.PROOF: proof_reconciling.differences,
 }
 # How to learn what changed there and no webhook told: `poll(now=…)`, over the network; how much.
 POLLERS: dict[Destination, Callable[..., int]] = {
+    Destination.GHL: ghl_polling.poll,
     Destination.PROOF: proof_polling.poll,
 }

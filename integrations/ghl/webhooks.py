@@ -15,7 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.conf import settings
 
+from hmnp.core import transactions
 from hmnp.core.errors import InvalidSignature
+from integrations.errors import ConnectorError, Postponed
+from integrations.ghl import news
 from integrations.inbound import VerifiedEvent, body_hash, short_text
 from integrations.models import InboxEvent
 from integrations.states import InboxState, Provider
@@ -56,9 +59,28 @@ def verify(body: bytes, headers: Mapping[str, str], now: datetime) -> VerifiedEv
     )
 
 
-def act(event: InboxEvent) -> InboxState:  # noqa: ARG001 -- nothing in it is acted on yet
-    """Keep the event: no connector acts on GHL's events yet."""
-    return InboxState.UNHANDLED
+def act(event: InboxEvent) -> InboxState:
+    """Look at what an event is about, as the CRM has it now, and act on what somebody did there.
+
+    The type is not relied on: GHL's own examples name deletions as creations. Raises `NotYetKnown`
+    for an appointment that nothing here stands for (yet), `ConnectorError` when the CRM cannot be
+    asked.
+    """
+    body = json.loads(bytes(event.body))
+    if body.get("locationId") not in (None, "", settings.GHL_LOCATION_ID):
+        return InboxState.IGNORED
+    now = transactions.database_now()
+    try:
+        if event.type.startswith("Appointment"):
+            return news.hear_appointment(
+                appointment_id=event.object_id, since=event.received_at, now=now
+            )
+        if event.type.startswith("Contact"):
+            return news.hear_contact(contact_id=event.object_id)
+    except Postponed as later:
+        raise ConnectorError(later.reason) from None
+    # What sales do with opportunities is theirs; notes and tasks are not ours, either.
+    return InboxState.IGNORED
 
 
 def _public_key() -> Ed25519PublicKey:
