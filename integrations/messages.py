@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from bookings import wording
 from bookings.models import Booking
+from bookings.sessions import ENDED, SessionStatus
 from bookings.states import BookingStatus
 from integrations.errors import ConnectorError, NoLongerWanted, Postponed
 from integrations.models import OutboxJob
@@ -17,6 +18,7 @@ from integrations.timings import TIMINGS, over_at, start_key
 from payments.models import LateChoice, Payment, Refund
 from payments.states import LateChoiceState, PaymentStatus, RefundState
 
+_NO_WAY_IN = (SessionStatus.IDENTITY_FAILED, *ENDED)
 _STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
 
 
@@ -88,6 +90,8 @@ def _check_start(kind: MessageKind, booking: Booking, job: OutboxJob, now: datet
     _refuse(booking.status not in allowed, f"the booking is {booking.status}")
     if kind is MessageKind.RON_LINK:
         _refuse(wording.is_mobile(booking), "it takes place in person now")
+        is_open = booking.ron_status not in _NO_WAY_IN
+        _refuse(not is_open, f"the session is {booking.ron_status}")
         if not booking.ron_join_url:
             _wait_for_link(booking, job, now)
     elif kind is MessageKind.DOCUMENTS_MISSING:

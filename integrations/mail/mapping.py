@@ -89,6 +89,7 @@ def _facts(kind: MessageKind, booking: Booking) -> dict[str, Any]:
         "public_base_url": settings.PUBLIC_BASE_URL,
         "booking": booking,
         "reference": booking.reference,
+        "reference_label": "Booking" if kind in FOR_NOTARIES else "Your reference",
         "service_name": booking.service.name,
         "when": wording.when(booking),
         "short_when": f"{pages.long_day(start.date())}, {pages.clock(start, zone=booking.zone)}",

@@ -285,6 +285,8 @@ LINK = "https://proof.example/oc_1"
         ("ron_link", "2026-12-01 13:30", {"ron_join_url": LINK}, "sent"),
         ("ron_link", "2026-12-01 14:10", {"ron_join_url": LINK, "status": "IN_PROGRESS"}, "sent"),
         ("ron_link", "2026-12-01 14:15", {"ron_join_url": LINK}, "its time is over"),
+        ("ron_link", "2026-12-01 13:30",
+         {"ron_join_url": LINK, "ron_status": "identity_failed"}, "the session is identity_failed"),
         ("ron_link", "2026-12-01 13:30", {}, "the session's link is not there yet"),
         ("ron_link", "2026-12-01 14:00", {},
          "the session should start, and its link is not there (missing: documents, signers)"),
