@@ -83,7 +83,9 @@ class LiveProcesses:
             name=name,
             command=command,
             log=self.folder / f"{name}.log",
-            environment=self.environment,
+            # Not measured: traced, the site would take half as long again, for lines that tests
+            # of their own count.
+            environment={**self.environment, "COVERAGE_PROCESS_CONFIG": ""},
             guard=self.guard,
         )
         self.started.append(child)

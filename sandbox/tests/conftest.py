@@ -13,6 +13,11 @@ import stripe
 from sandbox.tests.driving import SECRET, Receiver, Running, free_port
 
 
+@pytest.fixture(autouse=True)
+def _unmeasured(no_cover: None) -> None:
+    """Trace nothing here: the sandbox imports no app, and only the apps are measured."""
+
+
 @pytest.fixture(scope="session")
 def _shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(data=tmp_path_factory.mktemp("sandbox") / "s.sqlite3", port=free_port())
