@@ -99,6 +99,7 @@ def check_rule(asked: dict[str, Any]) -> None:
     assert found == answer_of_the_oracle(asked)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=120 * AT_LENGTH, deadline=None)
 @given(asked=questions())
 def test_the_rule_offers_what_the_oracle_offers(asked: dict[str, Any]) -> None:
@@ -127,6 +128,7 @@ def write(asked: dict[str, Any]) -> None:
         Blackout.objects.create(first_day=first, last_day=last, reason="closed")
 
 
+@pytest.mark.no_cover
 @settings(
     max_examples=25 * AT_LENGTH,
     deadline=None,

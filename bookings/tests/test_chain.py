@@ -213,6 +213,7 @@ bounded: Callable[..., Any] = partial(
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @bounded(max_examples=30 * AT_LENGTH)
 @given(steps=STEPS, offer=OFFERS)
 def test_every_consecutive_pair_can_be_driven(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def facts(draw: st.DrawFn) -> tuple[ServiceDefinition, PriceFacts, PromoTerms]:
     return service, asked, draw(promos)
 
 
+@pytest.mark.no_cover
 @given(facts())
 @settings(max_examples=300, deadline=None)
 def test_the_total_is_the_sum_of_its_lines_and_of_its_parts(
@@ -89,6 +91,7 @@ def test_the_total_is_the_sum_of_its_lines_and_of_its_parts(
         )
 
 
+@pytest.mark.no_cover
 @given(facts())
 @settings(max_examples=300, deadline=None)
 def test_nothing_is_negative_and_never_more_is_due_than_the_price(
@@ -105,6 +108,7 @@ def test_nothing_is_negative_and_never_more_is_due_than_the_price(
         assert line.amount_cents != 0
 
 
+@pytest.mark.no_cover
 @given(facts())
 @settings(max_examples=300, deadline=None)
 def test_a_promo_code_never_raises_the_price(
@@ -121,6 +125,7 @@ def test_a_promo_code_never_raises_the_price(
         assert reduced.promo_discount_cents <= terms.max_discount_cents
 
 
+@pytest.mark.no_cover
 @given(facts())
 @settings(max_examples=100, deadline=None)
 def test_more_signers_or_documents_never_cost_less(
