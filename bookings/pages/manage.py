@@ -22,6 +22,7 @@ from bookings.models import Booking
 from bookings.pages import cookies
 from bookings.pages.confirmed import calendar_response
 from bookings.pages.own import link_over, own_booking, own_page
+from bookings.pages.session import still_missing, takes_documents
 from bookings.pages.summary import move_note, rows_of_booking, status_of, summary_of_booking
 from bookings.states import BookingStatus, RefundStatus
 from hmnp.accounts.principals import Principal
@@ -38,7 +39,7 @@ _DONE = {
     "paid": ("Thank you, the payment has arrived", "You see below what has been paid."),
 }
 # Where a mailed link may lead, by the name it carries.
-_NEXT = {"pay": "manage-pay", "late": "manage-late"}
+_NEXT = {"pay": "manage-pay", "late": "manage-late", "session": "manage-session"}
 _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 _OWES = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS, BookingStatus.COMPLETED)
 
@@ -55,13 +56,15 @@ def manage(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     now = timezone.now()
     service = require_service(id_or_slug=booking.service_id)
     tone, words = status_of(booking, now=now)
+    missing = still_missing(booking) if takes_documents(booking) else []
     title, text = _DONE.get(request.GET.get("done", ""), ("", ""))
     context = {
         "booking": booking,
         "summary": summary_of_booking(booking=booking, service=service),
         "rows": rows_of_booking(booking=booking, service=service),
         "status": {"tone": tone, "text": words},
-        "actions": _actions(booking, now=now),
+        "actions": _actions(booking, is_missing_something=bool(missing), now=now),
+        "missing": missing,
         "notes": _notes(booking, now=now),
         "ron_join_url": booking.ron_join_url
         if booking.status in (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
@@ -92,8 +95,10 @@ def calendar(request: HttpRequest, booking: Booking, _: Principal) -> HttpRespon
     return calendar_response(booking)
 
 
-def _actions(booking: Booking, *, now: datetime) -> list[dict[str, Any]]:
-    actions = []
+def _actions(
+    booking: Booking, *, is_missing_something: bool, now: datetime
+) -> list[dict[str, Any]]:
+    actions: list[dict[str, Any]] = []
 
     def add(name: str, text: str, *, is_primary: bool = False) -> None:
         href = reverse(name, args=[booking.pk])
@@ -106,6 +111,9 @@ def _actions(booking: Booking, *, now: datetime) -> list[dict[str, Any]]:
         add("manage-pay", text, is_primary=True)
     if booking.status == BookingStatus.EXPIRED and courtesy_holds(booking_id=booking.pk):
         add("manage-late", "Choose one of the times we keep for you", is_primary=True)
+    if takes_documents(booking):
+        text = "Send documents and signers" if is_missing_something else "Documents and signers"
+        add("manage-session", text, is_primary=is_missing_something and not actions)
     if booking.status in _OPEN and booking.starts_at > now:
         add("manage-reschedule", "Move to another time")
         add("manage-cancel", "Cancel the booking")

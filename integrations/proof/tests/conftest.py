@@ -11,8 +11,9 @@ from pytest_django import Settings
 
 from bookings.models import Booking
 from bookings.tests.factories import a_notary
+from bookings.tests.remote import remote_booking
 from integrations.proof import client
-from integrations.proof.tests.driving import Outside, remote_booking
+from integrations.proof.tests.driving import Outside
 from services.tests.fixtures import Catalogue
 
 

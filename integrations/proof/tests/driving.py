@@ -5,24 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from bookings.actions.cancel_booking import cancel_booking
-from bookings.actions.record_payment import record_payment
 from bookings.actions.store_document import store_document
 from bookings.actions.update_booking import BookingChanges, update_booking
-from bookings.models import Booking, BookingDocument, SlotClaim
-from bookings.tests.factories import CUSTOMER, STAFF, book
+from bookings.models import Booking, BookingDocument
+from bookings.tests.factories import CUSTOMER, STAFF
+from bookings.tests.remote import PDF, start_of_work
 from hmnp.desk.models import Case
 from integrations import delivery
 from integrations.models import ExternalRef, OutboxJob
 from integrations.states import Destination
 
-PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 ADA = {"name": "Ada Ann Signer", "email": "ada@example.com", "phone": "+17135550123"}
 BEN = {"name": "Ben Signer", "email": "ben@example.com"}
 ENDED = ("recalled", "deleted", "expired", "declined")
@@ -67,29 +65,6 @@ class Outside:
     def events(self, name: str) -> list[dict[str, Any]]:
         ledger = self.web.get("/_sandbox/ledger").json()["proof_events"]
         return [one for one in ledger if one["data"]["transaction_id"] == name]
-
-
-def start_of_work(*, hour: int = 10) -> datetime:
-    """Give a time the notary works, the day after tomorrow."""
-    local = timezone.now().astimezone(ZoneInfo("America/Chicago")) + timedelta(days=2)
-    return local.replace(hour=hour, minute=0, second=0, microsecond=0)
-
-
-def remote_booking(*, signers: int = 2, **fields: Any) -> Booking:
-    """Book a session and pay for it, as the customer does."""
-    now = timezone.now()
-    wish = {"slug": "ron", "zip_code": None, "signers": signers, "starts_at": start_of_work()}
-    booking = book(now=now, **{**wish, **fields})
-    record_payment(
-        booking=booking,
-        claim=SlotClaim.objects.get(booking=booking),
-        payment_id=None,
-        amount_cents=booking.due_now_cents,
-        kind="FULL",
-        actor=CUSTOMER,
-        now=now,
-    )
-    return Booking.objects.get(pk=booking.pk)
 
 
 def upload(booking: Booking, name: str = "deed.pdf") -> BookingDocument:

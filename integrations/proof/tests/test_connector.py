@@ -16,6 +16,7 @@ from bookings.actions.delete_document import delete_document
 from bookings.actions.record_payment import record_payment
 from bookings.models import Booking
 from bookings.tests.factories import CUSTOMER
+from bookings.tests.remote import remote_booking, start_of_work
 from integrations.handlers import on_fact
 from integrations.models import ExternalRef, OutboxJob
 from integrations.proof import client, holdings
@@ -30,8 +31,6 @@ from integrations.proof.tests.driving import (
     move,
     name_signers,
     ref,
-    remote_booking,
-    start_of_work,
     sync,
     upload,
 )
