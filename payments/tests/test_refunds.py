@@ -146,6 +146,23 @@ def test_a_refund_whose_answer_was_lost_is_sent_once(stripe: Stripe, action: str
     assert payment_now(payment).amount_refunded_cents == 1000
 
 
+def test_past_the_life_of_a_key_the_refund_is_searched_first(stripe: Stripe) -> None:
+    booking, payment = _paid(stripe)
+    [refund] = _ask_back(booking, 1000)
+    stripe.fail("reset_after_commit", path="/v1/refunds", times=3)
+    send_refund(refund_id=refund.pk, now=NOW)
+    stripe.heal()
+    refund.refresh_from_db()
+    assert (refund.status, refund.provider_refund_id) == (RefundState.REQUESTED, None)
+    assert len(stripe.refunds()) == 1
+
+    # By then Stripe has forgotten the key, and would pay a second time under it.
+    stripe.turn("advance", {"seconds": 90_000})
+    send_refund(refund_id=refund.pk, now=NOW + timedelta(hours=25))
+    assert [found["amount"] for found in stripe.refunds()] == [1000]
+    assert payment_now(payment).amount_refunded_cents == 1000
+
+
 def test_a_crash_after_stripe_paid_back_records_it_once(
     stripe: Stripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
