@@ -28,7 +28,7 @@ def parse(*, argv: list[str]) -> Config:
     parser.add_argument("--secret-key", default=env("SECRET_KEY", base.secret_key))
     parser.add_argument("--publishable-key", default=env("PUBLISHABLE_KEY", base.publishable_key))
     parser.add_argument("--postmark-token", default=env("POSTMARK_TOKEN", base.postmark_token))
-    for name in ("twilio_account_sid", "twilio_auth_token", "twilio_from"):
+    for name in ("mail_webhook_secret", "twilio_account_sid", "twilio_auth_token", "twilio_from"):
         parser.add_argument(
             f"--{name.replace('_', '-')}", default=env(name.upper(), str(getattr(base, name)))
         )

@@ -17,6 +17,7 @@ class Config:
     secret_key: str = "sk_test_sandbox"  # noqa: S105 - a demo key that opens nothing real
     publishable_key: str = "pk_test_sandbox"
     postmark_token: str = "postmark_sandbox"  # noqa: S105 - a demo key that opens nothing real
+    mail_webhook_secret: str = "postmark:sandbox"  # noqa: S105 - a demo key that opens nothing real
     twilio_account_sid: str = "ACsandbox"
     twilio_auth_token: str = "twilio_sandbox"  # noqa: S105 - a demo key that opens nothing real
     twilio_from: str = "+17135550142"

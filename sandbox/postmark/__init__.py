@@ -1,11 +1,12 @@
-"""Postmark's sending API under `/postmark/`: every accepted mail stays in the ledger."""
+"""Postmark's API under `/postmark/`: every accepted mail stays in the ledger; some come back."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sandbox import webhooks
 from sandbox.config import Config
-from sandbox.postmark import api, reading, searching
+from sandbox.postmark import api, bounces, reading, searching
 from sandbox.store import Store
 from sandbox.systems import Holding, Panel
 from sandbox.wire import Json, Route
@@ -20,28 +21,47 @@ class Postmark:
     def __init__(self, *, store: Store, config: Config) -> None:
         """Play over one ledger."""
         self._store = store
+        self._config = config
         self.routes: tuple[Route, ...] = (
             *api.routes(store=store, config=config),
             *searching.routes(store=store, config=config),
+            *bounces.routes(store=store),
             *reading.routes(store=store),
         )
+        self._courier = webhooks.Courier(store=store, scheme=bounces.SCHEME)
+        self.reset()
 
     def start(self) -> None:
-        """Nothing runs in the background."""
+        """Start to tell of mail that came back."""
+        self._courier.start()
 
     def stop(self) -> None:
-        """Nothing runs in the background."""
+        """Stop to tell of mail that came back."""
+        self._courier.stop()
 
     def reset(self) -> None:
-        """Nothing is configured beforehand."""
+        """Set up the configured webhook, at the start and after a wipe."""
+        if url := bounces.tracking_url(webhook_url=self._config.webhook_url):
+            webhooks.configure_endpoint(
+                store=self._store,
+                scheme=bounces.SCHEME,
+                url=url,
+                secret=self._config.mail_webhook_secret,
+            )
 
-    def run_timer(self, *, kind: str, ref: str) -> None:
-        """No timer is ever set."""
+    def run_timer(self, *, kind: str, ref: str) -> None:  # noqa: ARG002 - the protocol's
+        """Let a mail come back."""
+        mail = self._store.get(kind="mail", key=ref)
+        if mail is not None:
+            bounces.tell(store=self._store, mail=mail)
 
     def ledger(self) -> Json:
-        """Return every mail taken, oldest first, without the attachments' bytes."""
+        """Return every mail taken, oldest first, without attachments' bytes, and what came back."""
         mails = self._store.select(kind="mail")
-        return {"mails": [reading.summary(mail) for mail in mails]}
+        return {
+            "mails": [reading.summary(mail) for mail in mails],
+            "mail_events": self._store.select(kind=bounces.SCHEME.event_kind),
+        }
 
     def holdings(self) -> list[Holding]:
         """Return the mails for the page, newest first."""
@@ -87,4 +107,4 @@ class Postmark:
                     rows=[(address,) for address in dead],
                 )
             )
-        return panels
+        return [*panels, *webhooks.panels(store=self._store, scheme=bounces.SCHEME, title="Mail")]

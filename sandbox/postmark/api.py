@@ -10,6 +10,7 @@ from email.utils import getaddresses
 from typing import Any
 
 from sandbox.config import Config
+from sandbox.postmark import bounces
 from sandbox.store import Store
 from sandbox.wire import Json, MalformedBody, Request, Response, Route, as_json
 
@@ -150,7 +151,9 @@ def _accept(store: Store, message: Any) -> Json:
         "stream": message.get("MessageStream") or "outbound",
         "attachments": _attachments(message),
     }
-    store.insert(kind="mail", doc=mail)
+    with store.transaction():
+        store.insert(kind="mail", doc=mail)
+        bounces.plan(store=store, mail=mail)
     answer: Json = {
         "To": message.get("To", ""),
         "SubmittedAt": datetime.fromtimestamp(at, UTC).isoformat(),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import subprocess
 import sys
 import textwrap
+import threading
 from typing import Any
 
 import httpx
 import pytest
 
-from sandbox.tests.driving import ROOT, Running, web
+from sandbox.tests.driving import ROOT, Running, wait_for, web
 
 TOKEN = {"X-Postmark-Server-Token": "postmark_sandbox"}
 MAIL: dict[str, Any] = {
@@ -192,6 +195,48 @@ def test_mail_can_fail_too(sandbox: Running, action: str, status: int, kept: int
     sandbox.post("/_sandbox/faults", {"action": action, "match": {"system": "postmark"}})
     assert send(sandbox).status_code == status
     assert len(mails(sandbox)) == kept
+
+
+class _Listener(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        HEARD.append((self.headers["Authorization"], body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+HEARD: list[tuple[str, dict[str, Any]]] = []
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "status_after"),
+    [("HardBounce", "Bounce", 422), ("Transient", "Bounce", 200),
+     ("SpamComplaint", "SpamComplaint", 422)],
+)  # fmt: skip
+def test_a_mail_may_come_back_and_its_webhook_is_told(
+    sandbox: Running, kind: str, record: str, status_after: int
+) -> None:
+    HEARD.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Listener)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/anymail/postmark/tracking/"
+    sandbox.post("/_sandbox/postmark/webhook_endpoints", {"url": url, "secret": "user:pass"})
+    sandbox.post("/_sandbox/mails/bounce", {"address": "ann@example.com", "type": kind})
+    sent = send(sandbox)
+    assert sent.status_code == 200
+    wait_for(lambda: HEARD)
+    server.shutdown()
+    server.server_close()
+    authorization, event = HEARD[0]
+    assert authorization == "Basic dXNlcjpwYXNz"
+    assert (event["RecordType"], event["Type"]) == (record, kind)
+    assert event["MessageID"] == sent.json()["MessageID"]
+    assert event["Metadata"] == {"booking_id": "b-1"}
+    assert send(sandbox).status_code == status_after
 
 
 def test_an_accepted_mail_survives_a_kill(own_sandbox: Running) -> None:
