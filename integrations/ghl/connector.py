@@ -27,6 +27,8 @@ def deliver(job: OutboxJob, now: datetime) -> Receipt:
     is_doubtful = job.attempts > 1 or job.unknown_outcomes > 0
     opportunity_id = _bring_opportunity(booking, contact_id, is_doubtful=is_doubtful)
     appointment_id = _bring_appointment(booking, contact_id, now, is_doubtful=is_doubtful)
+    if not (opportunity_id or appointment_id):
+        return Receipt(note={"system": "ghl", "note": "never there"})
     people.tag(booking=booking, contact=contact)
     return Receipt(
         external_id=appointment_id,
@@ -111,7 +113,7 @@ def _bring_appointment(
         name = client.create_appointment(
             fields={**mapping.appointment_fields(booking), "contactId": contact_id}
         )
-        _note(booking, name)
+        _note(booking, name, None)
         found = _appointments(booking, contact_id) if is_doubtful else []
     for twin in found:
         if twin != name:
@@ -127,23 +129,24 @@ def _write_appointment(
     if ref is not None and ref.external_id == name:
         if outside.take(ref=ref, appointment=there, now=now) is Outcome.FOLLOWED:
             raise NoLongerWanted("it was changed in the CRM, and the booking with it")
+        ref.refresh_from_db()
         ref = refs.expect(ref=ref, state=wanted)
     is_current = ref is not None and ref.external_id == name and ref.version == booking.version
     if is_current and mapping.state_of(there).hash == wanted.hash:
-        _note(booking, name)
+        _note(booking, name, ref)
         return
     fields = mapping.appointment_fields(booking)
     if not client.update_appointment(appointment_id=name, fields=fields):
         raise ConnectorError("removed the appointment while it was written")
-    _note(booking, name)
+    _note(booking, name, ref)
 
 
-def _note(booking: Booking, appointment_id: str) -> None:
+def _note(booking: Booking, appointment_id: str, ref: ExternalRef | None) -> None:
     state = mapping.wanted_state(booking)
     refs.write(
         booking=booking,
         kind=refs.APPOINTMENT,
         external_id=appointment_id,
-        written_hash=state.hash,
+        written_hash=refs.settled_hash(ref=ref, state=state),
         status=state.status,
     )

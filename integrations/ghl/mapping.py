@@ -49,13 +49,13 @@ class State:
 
     @property
     def hash(self) -> str:
-        """Short enough that three of them fit where a reference keeps them."""
+        """Short enough that three of them fit where a reference keeps them, and a mark."""
         when = "" if self.status == "cancelled" else self.starts_at.astimezone(UTC).isoformat()
         return _short(f"{self.status} {when}")
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_shown(booking: Booking) -> bool:

@@ -32,7 +32,7 @@ _STANDING = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
 
 
 class Outcome(Enum):
-    """OURS: nobody there did anything. FOLLOWED: the booking changed too. REFUSED: it did not,
+    """OURS: nobody there did anything new. FOLLOWED: the booking changed too. REFUSED: it did not,
     a person was told, and the CRM must be put back.
     """
 
@@ -52,7 +52,8 @@ def take(*, ref: ExternalRef, appointment: Json, now: datetime) -> Outcome:
         raise ConnectorError("gave an appointment without a time") from None
     booking = Booking.objects.select_related("service").get(pk=ref.booking_id)
     wanted = mapping.wanted_state(booking)
-    if refs.is_ours(ref=ref, state=theirs) or theirs.hash == wanted.hash:
+    is_known = refs.is_ours(ref=ref, state=theirs) or theirs.hash == wanted.hash
+    if is_known or refs.was_refused(ref=ref, state=theirs, now=now):
         return Outcome.OURS
     if not refs.is_ours(ref=ref, state=wanted):
         _refuse(booking, ref, theirs, "both were changed, here and in the CRM")
@@ -131,6 +132,7 @@ def _refuse(booking: Booking, ref: ExternalRef, theirs: State, why: str) -> None
         summary=f"{booking.reference} was {did} in the CRM and could not follow: {why}"
         f" The booking stays {booking.status}, and the CRM is put back.",
     )
+    refs.refuse(ref=ref, state=theirs)
 
 
 def report_deletion(*, booking: Booking, appointment_id: str) -> None:

@@ -59,6 +59,10 @@ def _compare(booking: Booking, standing: list[Json]) -> Iterator[Difference]:
     ref = refs.find(booking_id=booking.pk, kind=refs.APPOINTMENT)
     wanted = mapping.wanted_state(booking)
     ours = next((each for each in standing if ref and str(each["id"]) == ref.external_id), None)
+    if ours is None and ref is not None:
+        # Perhaps it is in another calendar, or outside the span that was looked at.
+        name = ref.external_id
+        ours = _patiently(lambda: client.get_appointment(appointment_id=name))
     for twin in standing:
         if ours is not None and twin is not ours:
             yield _difference(str(twin["id"]), "a second appointment", booking.pk)

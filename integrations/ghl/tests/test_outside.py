@@ -149,6 +149,19 @@ def test_what_the_booking_cannot_follow_is_put_back_and_told_to_a_person(
     assert known.reference in case
 
 
+def test_what_insists_in_the_crm_is_put_back_every_ten_minutes_not_every_second(
+    told: Crm, known: Booking
+) -> None:
+    for _ in range(2):
+        change(told, known, appointmentStatus="showed")
+        told.hear()
+        settle(known)
+    assert told.appointment(known)["appointmentStatus"] == "showed"
+    polling.poll(now=timezone.now() + timedelta(minutes=11))
+    agree(told, known)
+    assert len(cases()) == 1
+
+
 def test_a_taken_time_is_not_taken_twice(told: Crm, known: Booking) -> None:
     other = confirmed(starts_at=start_of_work(days=6), email="other@example.com")
     change(told, known, **moved_to(other.starts_at))
