@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import httpx
 import pytest
 from django.db import transaction
 from django.test import Client
@@ -16,6 +17,7 @@ from bookings.events import BookingUpdated
 from bookings.models import Booking, TimelineEvent
 from hmnp.core.context import SYSTEM
 from hmnp.core.events import emit
+from integrations import delivery as outbox_delivery
 from integrations import outbox
 from integrations.models import OutboxJob
 from integrations.states import Destination, MessageKind
@@ -154,6 +156,30 @@ def test_a_mail_is_found_by_the_services_id_as_well(client: Client, booking: Boo
     assert call(client, bounce(MessageID="another")) == 200
     job.refresh_from_db()
     assert job.delivery_status == "bounced"
+
+
+def test_what_the_sandbox_tells_of_a_mail_of_ours_is_understood(
+    client: Client, booking: Booking, sandbox_url: str, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+    with httpx.Client(base_url=sandbox_url) as postmark:
+        postmark.post("/_sandbox/reset")
+        postmark.post("/_sandbox/mails/bounce", json={"address": CUSTOMER})
+        with transaction.atomic():
+            outbox.enqueue_message(
+                destination=Destination.MAIL,
+                booking_id=booking.pk,
+                version=1,
+                message_kind=MessageKind.CONFIRMATION,
+                recipient=CUSTOMER,
+            )
+        outbox_delivery.attempt(job_id=OutboxJob.objects.get().pk)
+        postmark.post("/_sandbox/advance", json={"seconds": 1})
+        (event,) = postmark.get("/_sandbox/ledger").json()["mail_events"]
+        postmark.post("/_sandbox/reset")
+    assert call(client, event["payload"]) == 200
+    assert OutboxJob.objects.get().delivery_status == "bounced"
+    assert open_cases() == ["MESSAGE_BOUNCED"]
 
 
 def test_a_mail_that_bounces_after_all_is_not_delivered_again(
