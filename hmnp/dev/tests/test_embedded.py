@@ -24,13 +24,32 @@ from hmnp.dev.redis import Redis
 from hmnp.dev.state import CHECKOUT, EmbeddedServerError, state_dir, temporary_state_dir
 
 
+def _remove(folder: Path) -> None:
+    stop_servers(state=folder)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
 @pytest.fixture
 def state() -> Iterator[Path]:
     """A state folder whose servers are gone after the test, whatever the test did."""
     folder = temporary_state_dir(prefix="hmnp-embedded-test-")
     yield folder
-    stop_servers(state=folder)
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    _remove(folder)
+
+
+@pytest.fixture(scope="module")
+def _made_once() -> Iterator[Path]:
+    folder = temporary_state_dir(prefix="hmnp-embedded-test-")
+    acquire(state=folder).release()
+    yield folder
+    _remove(folder)
+
+
+@pytest.fixture
+def made(state: Path, _made_once: Path) -> Path:
+    """A state folder whose servers ran before: making a database takes most of a first start."""
+    subprocess.run(["cp", "--archive", f"{_made_once}/.", str(state)], check=True)
+    return state
 
 
 def _setting(url: str, name: str) -> str:
@@ -54,66 +73,65 @@ def test_it_starts_servers_fit_for_bookings_and_stops_them(state: Path) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_the_data_outlive_the_server_and_the_address_needs_the_password(state: Path) -> None:
-    lease = acquire(state=state)
+def test_the_data_outlive_the_server_and_the_address_needs_the_password(made: Path) -> None:
+    lease = acquire(state=made)
     with psycopg.connect(lease.database_url) as connection:
         connection.execute("create table kept as select 42 as answer")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(lease.database_url.replace(":", ":wrong", 2).replace(":wrong", ":", 1))
     lease.release()
-    again = acquire(state=state)
+    again = acquire(state=made)
     with psycopg.connect(again.database_url) as connection:
         assert connection.execute("select answer from kept").fetchone() == (42,)
     again.release()
 
 
-def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(state: Path) -> None:
-    first = acquire(state=state)
-    second = acquire(state=state)
+def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(made: Path) -> None:
+    first = acquire(state=made)
+    second = acquire(state=made)
     assert second.database_url == first.database_url
     assert second.redis_url == first.redis_url
     first.release()
     assert _setting(second.database_url, "fsync") == "on"
     second.release()
-    assert Postgres(state=state).running() is None
-    assert Redis(state=state).url() is None
+    assert Postgres(state=made).running() is None
+    assert Redis(state=made).url() is None
 
 
-def test_a_killed_user_leaves_servers_that_the_next_one_adopts(state: Path) -> None:
+def test_a_killed_user_leaves_servers_that_the_next_one_adopts(made: Path) -> None:
     script = (
         "import os, signal; from pathlib import Path; from hmnp.dev.embedded import acquire;"
-        f"print(acquire(state=Path({str(state)!r})).database_url, flush=True);"
+        f"print(acquire(state=Path({str(made)!r})).database_url, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run(
         [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL
-    lease = acquire(state=state)
+    lease = acquire(state=made)
     assert lease.database_url == killed.stdout.strip()
     lease.release()
-    assert Postgres(state=state).running() is None
+    assert Postgres(state=made).running() is None
 
 
-def test_it_starts_again_after_its_servers_were_killed(state: Path) -> None:
-    lease = acquire(state=state)
+def test_it_starts_again_after_its_servers_were_killed(made: Path) -> None:
+    lease = acquire(state=made)
     servers = [psutil.Process(pid) for pid in lease.process_groups()]
     for server in servers:
         server.kill()
     psutil.wait_procs(servers, timeout=20)
-    again = acquire(state=state)
+    again = acquire(state=made)
     assert _setting(again.database_url, "fsync") == "on"
     assert redis.Redis.from_url(again.redis_url).ping()
     again.release()
     lease.release()
 
 
-def test_a_pid_file_that_names_another_program_does_not_block_the_start(state: Path) -> None:
-    acquire(state=state).release()
-    stale = state / "postgres" / "postmaster.pid"
-    stale.write_text(f"{os.getpid()}\n{state}\n1\n5432\n\nlocalhost\n\nready\n")
-    (state / "redis.address").write_text(f"{os.getpid()} 1 nothing\n")
-    lease = acquire(state=state)
+def test_a_pid_file_that_names_another_program_does_not_block_the_start(made: Path) -> None:
+    stale = made / "postgres" / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{made}\n1\n5432\n\nlocalhost\n\nready\n")
+    (made / "redis.address").write_text(f"{os.getpid()} 1 nothing\n")
+    lease = acquire(state=made)
     assert _setting(lease.database_url, "fsync") == "on"
     lease.release()
     assert psutil.pid_exists(os.getpid())
