@@ -27,7 +27,7 @@ def clerk(browser: Browser, site: Site) -> Iterator[Visitor]:
 
 
 def _booked(site: Site, email: str, *, number: int) -> Json:
-    start = site.starts(STANDARD, first_day=11, zip_code=walk.LEAGUE_CITY)[number]
+    start = site.starts(STANDARD, first_day=30, zip_code=walk.LEAGUE_CITY)[number]
     return site.book_unpaid(STANDARD, start=start, email=email, zip_code=walk.LEAGUE_CITY)
 
 

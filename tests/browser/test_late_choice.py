@@ -38,7 +38,7 @@ def _kept(site: Site, booking: Json) -> list[datetime]:
 
 def _pay_too_late(site: Site, email: str) -> Json:
     """Book and pay at the API, with the time lost in between."""
-    start = site.starts(STANDARD, first_day=9, zip_code=walk.LEAGUE_CITY)[5]
+    start = site.starts(STANDARD, first_day=28, zip_code=walk.LEAGUE_CITY)[5]
     booking = site.book_unpaid(STANDARD, start=start, email=email, zip_code=walk.LEAGUE_CITY)
     intent = site.open_intent(booking["id"])
     site.lose_the_time(STANDARD, booking, zip_code=walk.LEAGUE_CITY)
@@ -60,7 +60,7 @@ def test_who_pays_too_late_is_led_to_three_times_and_books_one_with_one_click(
     visitor: Visitor, site: Site, email: str
 ) -> None:
     page = visitor.page
-    walk.book_to_payment(page, Customer(email), service=walk.STANDARD, day=4)
+    walk.book_to_payment(page, Customer(email), service=walk.STANDARD, day=1, weeks=2)
     booking = site.booking_of(email)
     walk.card_field(page)
     site.lose_the_time(STANDARD, booking, zip_code=walk.LEAGUE_CITY)

@@ -185,12 +185,16 @@ def expect_booked(page: Page) -> str:
     return page.locator(".stamp .ref").inner_text()
 
 
-def book_to_payment(page: Page, customer: Customer, *, service: str, day: int) -> str:
+def book_to_payment(
+    page: Page, customer: Customer, *, service: str, day: int, weeks: int = 0
+) -> str:
     """Go from the times to the card field; give the start that was chosen."""
     open_times(page, service)
     is_mobile = service != REMOTE
     if is_mobile:
         show_times(page, zip_code=LEAGUE_CITY)
+    for _ in range(weeks):
+        pick_next_week(page)
     pick_day(page, day)
     start = pick_time(page, 0)
     keep(page)
