@@ -17,10 +17,14 @@ from typing import Any
 
 import httpx
 
-from hmnp.dev.ports import quiet_port
-
 USER, PASSWORD = "nora", "app-password"
 _web = httpx.Client(timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Radicale:
     """One server with one user; `door` is the address that the site is given."""
 
     folder: Path
-    port: int = field(default_factory=quiet_port)
+    port: int = field(default_factory=_free_port)
     process: subprocess.Popen[bytes] | None = None
     # What the next request of a method meets at the door.
     fault: tuple[str, str] = ("", "")
