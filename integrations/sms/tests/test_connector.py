@@ -39,7 +39,7 @@ def texted(catalogue: Catalogue) -> Booking:
 
 @pytest.fixture
 def twilio(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """The SMS sandbox, empty, with an impatient client of ours in front."""
+    """The SMS sandbox, with an impatient client of ours in front."""
     patient = client._api
 
     def impatient() -> Any:
@@ -47,9 +47,10 @@ def twilio(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.
 
     monkeypatch.setattr(client, "_api", impatient)
     with httpx.Client(base_url=sandbox_url) as web:
-        web.post("/_sandbox/reset")
+        web.delete("/_sandbox/faults")
         yield web
-        web.post("/_sandbox/reset")
+        web.delete("/_sandbox/faults")
+        web.post("/_sandbox/sms/opt_out", json={"number": PHONE, "back": True})
 
 
 def enqueue(booking: Booking, kind: MessageKind = MessageKind.CONFIRMATION, **fields: Any) -> Any:
@@ -70,9 +71,10 @@ def attempt(job: OutboxJob) -> OutboxJob:
     return job
 
 
-def texts(web: httpx.Client) -> list[dict[str, Any]]:
-    """What Twilio holds, oldest first."""
-    found: list[dict[str, Any]] = web.get("/_sandbox/sms").json()["data"]
+def texts(web: httpx.Client, booking: Booking) -> list[dict[str, Any]]:
+    """What Twilio holds of a booking, oldest first."""
+    answer = web.get("/_sandbox/sms", params={"reference": booking.reference})
+    found: list[dict[str, Any]] = answer.json()["data"]
     return found[::-1]
 
 
@@ -89,7 +91,7 @@ def test_a_text_is_sent_once_with_how_to_stop_in_the_first(
         job = attempt(job)
     assert (job.state, job.attempts, job.last_error) == ("SUCCEEDED", 1, "")
     attempt(enqueue(texted, MessageKind.RESCHEDULED, version=2))
-    first, second = texts(twilio)
+    first, second = texts(twilio, texted)
     assert first["id"] == job.external_id
     assert first["to"] == PHONE
     assert texted.reference in first["body"]
@@ -118,7 +120,7 @@ def test_what_nobody_wants_is_not_sent(
     Booking.objects.filter(pk=texted.pk).update(**changes)
     job = attempt(job)
     assert (job.state, job.last_error) == ("SUPERSEDED", reason)
-    assert texts(twilio) == []
+    assert texts(twilio, texted) == []
 
 
 def test_who_opted_out_is_remembered_until_they_agree_again(
@@ -130,10 +132,10 @@ def test_who_opted_out_is_remembered_until_they_agree_again(
     assert SmsOptOut.objects.get().number == PHONE
     twilio.post("/_sandbox/sms/opt_out", json={"number": PHONE, "back": True})
     job = attempt(enqueue(texted, MessageKind.RESCHEDULED, version=2))
-    assert (job.state, texts(twilio)) == ("SUPERSEDED", [])
+    assert (job.state, texts(twilio, texted)) == ("SUPERSEDED", [])
     Booking.objects.filter(pk=texted.pk).update(sms_consent_at=timezone.now())
     job = attempt(enqueue(texted, MessageKind.RESCHEDULED, version=3))
-    assert (job.state, len(texts(twilio))) == ("SUCCEEDED", 1)
+    assert (job.state, len(texts(twilio, texted))) == ("SUCCEEDED", 1)
 
 
 def test_a_number_that_is_none_ends_with_a_person(texted: Booking, twilio: httpx.Client) -> None:
@@ -180,12 +182,12 @@ def test_whatever_goes_wrong_it_is_sent_exactly_once(
         assert (job.state, job.unknown_outcomes) == ("READY", unknown)
         # The look-up goes wrong as well, once: then nothing is sent.
         fault(twilio, "error_500", method="GET")
-        before = len(texts(twilio))
+        before = len(texts(twilio, texted))
         job = attempt(job)
-        assert not unknown or (job.state, len(texts(twilio))) == ("READY", before)
+        assert not unknown or (job.state, len(texts(twilio, texted))) == ("READY", before)
         job = attempt(job)
     assert job.state == "SUCCEEDED"
-    (sent,) = texts(twilio)
+    (sent,) = texts(twilio, texted)
     assert sent["id"] == job.external_id
     assert TimelineEvent.objects.filter(booking=texted, action="message_sent").count() == 1
 
@@ -207,7 +209,7 @@ def test_the_same_words_sent_by_another_job_are_not_taken_for_this_one(
     second = attempt(second)
     assert (first.state, second.state) == ("SUCCEEDED", "SUCCEEDED")
     assert first.external_id != second.external_id
-    assert len(texts(twilio)) == 2
+    assert len(texts(twilio, texted)) == 2
 
 
 def test_where_nobody_can_say_whether_it_was_sent_it_ends_with_a_person_not_twice(
@@ -218,7 +220,7 @@ def test_where_nobody_can_say_whether_it_was_sent_it_ends_with_a_person_not_twic
     fault(twilio, "error_500", method="GET", times=-1)
     OutboxJob.objects.update(attempts=89)
     job = attempt(job)
-    assert (job.state, len(texts(twilio))) == ("DEAD", 1)
+    assert (job.state, len(texts(twilio, texted))) == ("DEAD", 1)
     assert open_cases() == ["INTEGRATION_DEAD"]
 
 
