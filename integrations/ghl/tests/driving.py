@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+from django.db import transaction
 from django.utils import timezone
 
 from bookings.actions.record_payment import record_payment
@@ -133,15 +134,16 @@ def confirmed(*, email: str = "ada@example.com", **fields: Any) -> Booking:
     now = timezone.now()
     wish = {"slug": "extended-hours", "starts_at": start_of_work(), "who": customer(email=email)}
     booking = book(now=now, **{**wish, **fields})
-    record_payment(
-        booking=booking,
-        claim=SlotClaim.objects.get(booking=booking),
-        payment_id=None,
-        amount_cents=booking.due_now_cents,
-        kind="FULL",
-        actor=CUSTOMER,
-        now=now,
-    )
+    with transaction.atomic():
+        record_payment(
+            booking=booking,
+            claim=SlotClaim.objects.get(booking=booking),
+            payment_id=None,
+            amount_cents=booking.due_now_cents,
+            kind="FULL",
+            actor=CUSTOMER,
+            now=now,
+        )
     return Booking.objects.get(pk=booking.pk)
 
 
