@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from integrations import inbox, outbox
-from integrations.models import ExternalRef, InboxEvent, OutboxJob
+from integrations.models import ExternalRef, InboxEvent, OutboxJob, SmsOptOut
 
 
 class _ReadOnly:
@@ -37,11 +37,12 @@ class OutboxJobAdmin(_ReadOnly, admin.ModelAdmin[OutboxJob]):
         "message_kind",
         "version",
         "state",
+        "delivery_status",
         "attempts",
         "run_at",
         "last_error",
     ]
-    list_filter = ["state", "destination", "message_kind"]
+    list_filter = ["state", "destination", "message_kind", "delivery_status"]
     list_select_related = ["booking"]
     search_fields = ["booking__reference", "id"]
     date_hierarchy = "created_at"
@@ -80,6 +81,12 @@ class ExternalRefAdmin(_ReadOnly, admin.ModelAdmin[ExternalRef]):
     list_filter = ["system", "kind"]
     list_select_related = ["booking"]
     search_fields = ["booking__reference", "external_id"]
+
+
+@admin.register(SmsOptOut)
+class SmsOptOutAdmin(_ReadOnly, admin.ModelAdmin[SmsOptOut]):
+    list_display = ["number", "noted_at"]
+    search_fields = ["number"]
 
 
 def _tell(page: admin.ModelAdmin[Any], request: HttpRequest, started: int, chosen: int) -> None:

@@ -33,7 +33,7 @@ def act(client: Client, table: str, *ids: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("table", ["outboxjob", "inboxevent", "externalref"])
+@pytest.mark.parametrize("table", ["outboxjob", "inboxevent", "externalref", "smsoptout"])
 def test_lists_open_and_nothing_can_be_added(staff: Client, table: str, booking: Booking) -> None:
     message(booking)
     stored("customer.created", {"id": "cus_1", "object": "customer"})
