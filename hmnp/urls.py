@@ -3,7 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookings.pages import cancel, confirmed, details, feed, find, manage, reschedule, session, when
+from bookings.pages import (
+    cancel,
+    confirmed,
+    details,
+    feed,
+    find,
+    in_person,
+    manage,
+    reschedule,
+    session,
+    when,
+)
 from hmnp.api import urlpatterns as api_urls
 from hmnp.core.limits import Action, limited
 from hmnp.core.pages import page
@@ -32,6 +43,7 @@ pages = [
     path("manage/<uuid:booking_id>/calendar.ics", manage.calendar, name="manage-calendar"),
     path("manage/<uuid:booking_id>/reschedule", reschedule.reschedule, name="manage-reschedule"),
     path("manage/<uuid:booking_id>/session", session.session, name="manage-session"),
+    path("manage/<uuid:booking_id>/in-person", in_person.in_person, name="manage-in-person"),
     path("manage/<uuid:booking_id>/cancel", cancel.cancel, name="manage-cancel"),
     path("manage/<uuid:booking_id>/pay", pay_pages.pay_balance, name="manage-pay"),
     path(

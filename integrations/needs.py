@@ -44,7 +44,10 @@ def sync_needs(
     """
     rules = ServiceIntegration.objects.filter(service_id=booking.service_id, name__in=names)
     needs = []
-    for rule in rules.exclude(name__in=_ELSEWHERE).order_by("priority", "name"):
+    for rule in [
+        *rules.exclude(name__in=_ELSEWHERE).order_by("priority", "name"),
+        *_left_behind(booking, names),
+    ]:
         policy = Policy(
             max_attempts=rule.max_attempts,
             give_up_after=timedelta(hours=rule.give_up_after_hours),
@@ -59,6 +62,19 @@ def sync_needs(
             if destination in CONNECTORS and destination.value not in settings.INTEGRATIONS_OFF
         ]
     return needs
+
+
+def _left_behind(booking: Booking, names: Collection[IntegrationName]) -> list[ServiceIntegration]:
+    """Give the rule of Proof when a session became an appointment in person: it must be closed."""
+    if IntegrationName.PROOF not in names:
+        return []
+    of_proof = ServiceIntegration.objects.filter(name=IntegrationName.PROOF.value)
+    was_there = ExternalRef.objects.filter(
+        booking_id=booking.id, system=Destination.PROOF.value, kind="transaction"
+    )
+    if of_proof.filter(service_id=booking.service_id).exists() or not was_there.exists():
+        return []
+    return list(of_proof[:1])
 
 
 def _destinations(

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import queries, wording
+from bookings.actions.meet_in_person import is_offered
 from bookings.courtesy import courtesy_holds
 from bookings.links import manage_path
 from bookings.models import Booking
@@ -36,10 +37,16 @@ _DONE = {
     "moved": ("Your booking has been moved", "A new confirmation is on its way to you by mail."),
     "cancelled": ("Your booking has been cancelled", "We have sent you a mail that says so."),
     "chosen": ("You are booked", "A confirmation is on its way to you by mail."),
+    "in_person": ("You are booked in person", "A new confirmation is on its way to you by mail."),
     "paid": ("Thank you, the payment has arrived", "You see below what has been paid."),
 }
 # Where a mailed link may lead, by the name it carries.
-_NEXT = {"pay": "manage-pay", "late": "manage-late", "session": "manage-session"}
+_NEXT = {
+    "pay": "manage-pay",
+    "late": "manage-late",
+    "session": "manage-session",
+    "in_person": "manage-in-person",
+}
 _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 _OWES = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS, BookingStatus.COMPLETED)
 
@@ -65,6 +72,9 @@ def manage(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "status": {"tone": tone, "text": words},
         "actions": _actions(booking, is_missing_something=bool(missing), now=now),
         "missing": missing,
+        "in_person_href": reverse("manage-in-person", args=[booking.pk])
+        if is_offered(booking)
+        else "",
         "notes": _notes(booking, now=now),
         "ron_join_url": booking.ron_join_url
         if booking.status in (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from hmnp.core import transactions
-from hmnp.core.cases import CaseKind, open_case, settle_case
+from hmnp.core.cases import CaseKind, open_case
 from integrations import refs
 from integrations.models import ExternalRef
 from integrations.states import Destination
@@ -46,8 +46,3 @@ def note_failure(*, booking_id: UUID, transaction_id: str) -> None:
         external_id=transaction_id,
         version=1,
     )
-
-
-def settle(*, booking_id: UUID, how: str) -> None:
-    """Close the case, inside the transaction that settled it."""
-    settle_case(kind=CaseKind.KBA_FAILED, key=str(booking_id), how=how)

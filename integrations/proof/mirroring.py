@@ -17,7 +17,7 @@ from bookings.actions.record_ron_session import record_ron_session
 from bookings.actions.start_booking import start_booking
 from bookings.errors import InvalidStatusTransition
 from bookings.models import Booking
-from bookings.sessions import DONE, ENDED, OPEN_TO_SIGNERS, SessionStatus
+from bookings.sessions import DONE, OPEN_TO_SIGNERS, SessionStatus
 from bookings.states import BookingStatus
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case
@@ -70,7 +70,7 @@ def mirror(*, booking_id: UUID, transaction: Transaction, now: datetime) -> Mirr
     if status is None:
         return Mirrored(version=booking.version, own_changes=0)
     session = session_of(status)
-    if session not in ENDED and identity.has_failed(
+    if session not in DONE and identity.has_failed(
         booking_id=booking_id, transaction_id=transaction.id
     ):
         session = SessionStatus.IDENTITY_FAILED

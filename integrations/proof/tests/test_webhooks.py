@@ -15,11 +15,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from bookings.actions.meet_in_person import Meeting, meet_in_person, price_in_person
 from bookings.events import IdentityCheckFailed
-from bookings.models import Booking
+from bookings.models import Booking, Notary
+from bookings.tests.factories import CUSTOMER
 from bookings.tests.hearing import heard
+from bookings.tests.remote import start_of_work
+from hmnp.desk.models import Case
 from integrations import processing
-from integrations.models import ExternalRef, InboxEvent
+from integrations.models import ExternalRef, InboxEvent, OutboxJob
 from integrations.proof import polling, reconciling
 from integrations.proof.mapping import is_newer, session_of
 from integrations.proof.tests.driving import (
@@ -33,6 +37,8 @@ from integrations.proof.tests.driving import (
     ref,
     upload,
 )
+from services.catalogue import require_service
+from services.models import Service
 
 pytestmark = pytest.mark.django_db
 _serial = itertools.count()
@@ -271,3 +277,51 @@ def test_the_comparison_tells_what_differs(outside: Outside, booking: Booking, s
     outside.play(sent, "start", force=True)
     outside.play(sent, "complete")
     assert ("completed there, but not here", "resync") in told()
+
+
+def test_an_appointment_in_person_closes_the_session_that_failed(
+    outside: Outside, booking: Booking, sent: str
+) -> None:
+    outside.play(sent, "fail_kba")
+    tell(outside.events(sent))
+    Notary.objects.get().skills.add(Service.objects.get(slug="extended-hours"))
+    extended = require_service(id_or_slug="extended-hours")
+    wish = Meeting(
+        service=extended,
+        starts_at=start_of_work(hour=15),
+        street="1 Main St",
+        unit="",
+        city="League City",
+        state="TX",
+        zip_code="77573",
+    )
+    now = timezone.now()
+    _, pricing = price_in_person(
+        booking=Booking.objects.get(pk=booking.pk),
+        service=extended,
+        starts_at=wish.starts_at,
+        zip_code=wish.zip_code,
+        now=now,
+    )
+    meet_in_person(
+        booking_id=booking.pk,
+        meeting=wish,
+        expected_cents=pricing.final_price_cents,
+        actor=CUSTOMER,
+        now=now,
+    )
+    done(outside, booking)
+    assert [one["detailed_status"] for one in outside.held(booking)] == ["recalled"]
+    tell(outside.events(sent))
+    assert cases(booking) == [
+        (
+            "KBA_FAILED",
+            "A signer failed the identity questions of the online session. The customer is "
+            "offered an appointment in person, with what was paid carried over.",
+        )
+    ]
+    assert not Case.objects.filter(booking_id=booking.pk, closed_at=None).exclude(
+        kind__startswith="REFUND"
+    )
+    mails = OutboxJob.objects.filter(booking=booking, destination="mail")
+    assert "identity_failed" in set(mails.values_list("message_kind", flat=True))
