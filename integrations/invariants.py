@@ -78,6 +78,27 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        code="I15",
+        name="one-event-a-booking",
+        says="a booking that stands is in one calendar, one that does not is in none",
+        sql="""
+            WITH settled AS (
+                SELECT b.id, b.reference, b.status,
+                       count(r.id) FILTER (WHERE r.status IN ('confirmed', 'moved outside')) AS held
+                FROM bookings_booking b
+                JOIN integrations_externalref r ON r.booking_id = b.id AND r.kind = 'event'
+                -- A job that is not done yet, or waits for a person, still has to say so.
+                WHERE NOT EXISTS (
+                    SELECT 1 FROM integrations_outboxjob j
+                    WHERE j.booking_id = b.id AND j.destination IN ('google_calendar', 'caldav')
+                      AND j.state IN ('READY', 'RUNNING', 'DEAD'))
+                GROUP BY b.id)
+            SELECT reference, 'is ' || status || ', and ' || held || ' calendars hold it'
+            FROM settled
+            WHERE held > CASE WHEN status IN ('CANCELLED', 'EXPIRED') THEN 0 ELSE 1 END
+        """,
+    ),
+    Invariant(
         code="I16",
         name="events-are-stored-once",
         says="an event of a provider is stored once, however often it is sent",

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
-from bookings.models import Booking, Notary
-from integrations import refs
+from bookings.models import Booking, BusyBlock, Notary
+from integrations import calendars, refs
 from integrations.calendars import event_id
 from integrations.errors import ConnectorError, NoLongerWanted
-from integrations.google_calendar import client, connector
+from integrations.google_calendar import client, connector, polling
 from integrations.google_calendar.tests.conftest import Outside
-from integrations.models import OutboxJob
+from integrations.invariants import INVARIANTS
+from integrations.models import ExternalRef, OutboxJob
 from integrations.states import Destination
 from integrations.tests.cast import CUSTOMER, NAME, STREET, make_booking
 from services.tests.fixtures import Catalogue
@@ -191,6 +193,32 @@ def test_whatever_goes_wrong_while_signing_in_it_is_tried_again(
     check_held(outside, booking)
 
 
+@pytest.mark.parametrize("point", ["calendar.noted", "calendar.put", "calendar.removed"])
+def test_cut_off_at_any_point_it_is_finished_by_doing_it_again(
+    outside: Outside, booking: Booking, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    Notary.objects.update(calendar_id=JAMES)
+    booking.refresh_from_db()
+    deliver(booking)
+    Notary.objects.update(calendar_id=MARIA)
+    booking.refresh_from_db()
+
+    def cut(name: str) -> None:
+        if name == point:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(calendars, "crashpoint", cut)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(booking)
+    # What may or may not be there is neither a busy time nor anybody's doing.
+    polling.poll(now=datetime.now(UTC))
+    assert not BusyBlock.objects.exists()
+    deliver(booking)
+    check_held(outside, booking, MARIA)
+    assert len(outside.events(with_deleted=True)) == 2
+
+
 def test_a_quota_is_waited_for_and_a_dead_token_replaced(
     outside: Outside, booking: Booking
 ) -> None:
@@ -292,3 +320,27 @@ def test_the_hour_that_comes_twice_and_the_one_that_is_skipped_keep_their_instan
         deliver(booking)
         event = check_held(outside, booking)
         assert event["start"]["timeZone"] == "America/Chicago"
+
+
+def violations() -> list[tuple[str, str]]:
+    (rule,) = (one for one in INVARIANTS if one.name == "one-event-a-booking")
+    with connection.cursor() as cursor:
+        cursor.execute(rule.sql)
+        found: list[tuple[str, str]] = cursor.fetchall()
+    return found
+
+
+def test_the_invariant_sees_a_second_event_and_one_that_is_left_over(
+    outside: Outside, booking: Booking
+) -> None:
+    deliver(booking)
+    assert violations() == []
+    ref = ExternalRef.objects.get(booking=booking)
+    ref.pk, ref.container, ref.external_id = None, "elsewhere", "0123456789"
+    ref.save()
+    assert violations() == [(booking.reference, "is CONFIRMED, and 2 calendars hold it")]
+    ref.delete()
+    change(booking, status="CANCELLED")
+    assert violations() == [(booking.reference, "is CANCELLED, and 1 calendars hold it")]
+    deliver(booking)
+    assert violations() == []
