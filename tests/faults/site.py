@@ -199,7 +199,7 @@ class Site:
         """Count claims, payments, refunds, jobs and events that are not at rest."""
         return tuple(self.rows(UNFINISHED)[0])
 
-    def wait_until_idle(self, *, seconds: float = 60) -> None:
+    def wait_until_idle(self, *, seconds: float = 120) -> None:
         """Wait until no task waits or runs; what a dead worker took with it does not count."""
         deadline = time.monotonic() + seconds
         queue = redis.Redis.from_url(self.live.environment["CELERY_BROKER_URL"])

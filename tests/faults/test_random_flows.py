@@ -24,10 +24,11 @@ LOG = logging.getLogger(__name__)
 
 FLOWS = int(os.environ.get("FAULT_FLOWS", "40"))
 SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
-BATCH = 60
+BATCH = 100
 SECONDS_BETWEEN_KILLS = 4.0
-# One named point for so many customers.
-DEATHS = 15
+# For so many customers one whole process is killed, and one dies at a named point.
+CUSTOMERS_FOR_A_KILL = 20
+CUSTOMERS_FOR_A_DEATH = 15
 CARDS = (
     *["pm_card_visa"] * 6,
     "pm_card_chargeDeclined",
@@ -66,9 +67,9 @@ def test_whatever_happens_nothing_is_lost_or_doubled(site: Site) -> None:
                 action, times=chance.randint(1, 4), ms=ACTIONS[action], **chance.choice(CALLS)
             )
         site.disarm()
-        site.arm(*chance.sample(sorted(BY_CUSTOMERS), k=size // DEATHS))
+        site.arm(*chance.sample(sorted(BY_CUSTOMERS), k=size // CUSTOMERS_FOR_A_DEATH))
         flows = [_flow(site, chance) for _ in range(size)]
-        with killing(site, chance) as kills:
+        with killing(site, chance, most=size // CUSTOMERS_FOR_A_KILL) as kills:
             run_all(flows)
         site.quiesce()
         judge(site, flows)
@@ -96,13 +97,13 @@ def _flow(site: Site, chance: random.Random) -> Flow:
 
 
 @contextmanager
-def killing(site: Site, chance: random.Random) -> Iterator[list[str]]:
+def killing(site: Site, chance: random.Random, *, most: int) -> Iterator[list[str]]:
     """Kill one process after the other, and start it again, until the block is left."""
     kills: list[str] = []
     is_over = threading.Event()
 
     def work() -> None:
-        while not is_over.wait(SECONDS_BETWEEN_KILLS / 2):
+        while len(kills) < most and not is_over.wait(SECONDS_BETWEEN_KILLS / 2):
             victim = chance.choice(("web", "worker", "sandbox"))
             site.kill_and_start(victim)
             kills.append(f"kill -9 of {victim}")
