@@ -14,6 +14,7 @@ from django.conf import settings
 
 from bookings.models import Booking
 from bookings.states import BookingStatus
+from integrations.errors import ConnectorError
 
 Json = dict[str, Any]
 
@@ -75,8 +76,11 @@ def wanted_state(booking: Booking) -> State:
 
 
 def state_of(appointment: Json) -> State:
-    """Read an appointment as the CRM gives it. Raises ValueError when its time is none."""
-    starts_at = datetime.fromisoformat(str(appointment.get("startTime")))
+    """Read an appointment as the CRM gives it. Raises `ConnectorError` when its time is none."""
+    try:
+        starts_at = datetime.fromisoformat(str(appointment.get("startTime")))
+    except ValueError:
+        raise ConnectorError("gave an appointment without a time") from None
     if starts_at.tzinfo is None:
         starts_at = starts_at.replace(tzinfo=ZoneInfo(settings.BUSINESS_TIME_ZONE))
     status = str(appointment.get("appointmentStatus") or appointment.get("appoinmentStatus") or "")

@@ -106,8 +106,9 @@ def meet_stranger(*, appointment: Json) -> bool:
         return True
     transactions.run(
         lambda: open_case(
-            kind=CaseKind.OUTSIDE_CHANGE,
-            key=f"ghl:{name}:stranger"[:120],
+            kind=CaseKind.OUTSIDE_MISMATCH,
+            # The comparison calls it the same: it is one case.
+            key=f"ghl:{name}"[:120],
             subject=f"ghl:{name}"[:120],
             summary="Somebody booked in the CRM, in the calendar of this site's bookings: book it"
             " here, or move it to another calendar. No notary is held for it.",

@@ -46,10 +46,7 @@ def take(*, ref: ExternalRef, appointment: Json, now: datetime) -> Outcome:
 
     Raises `ConnectorError` when something changed meanwhile and it must be looked at again.
     """
-    try:
-        theirs = mapping.state_of(appointment)
-    except ValueError:
-        raise ConnectorError("gave an appointment without a time") from None
+    theirs = mapping.state_of(appointment)
     booking = Booking.objects.select_related("service").get(pk=ref.booking_id)
     wanted = mapping.wanted_state(booking)
     is_known = refs.is_ours(ref=ref, state=theirs) or theirs.hash == wanted.hash

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bookings.models import Booking
 from bookings.states import BookingStatus
+from integrations.errors import ConnectorError
 from integrations.ghl import client, news, refs
 from integrations.ghl.mapping import Json
 from integrations.models import ExternalRef
@@ -18,18 +19,27 @@ _LIVE = (BookingStatus.CONFIRMED.value, BookingStatus.IN_PROGRESS.value)
 
 
 def poll(*, now: datetime) -> int:
-    """Act on what somebody did in the CRM's calendar; give how much. Raises `ConnectorError`."""
-    found = 0
+    """Act on what somebody did in the CRM's calendar; give how much.
+
+    Raises `ConnectorError` when the calendar could not be read, or, after all others, the first
+    that an appointment gave rise to.
+    """
     seen = {str(each["id"]): each for each in appointments(now=now)}
     known = refs_of(names=list(seen))
+    found, first = 0, None
     for name, appointment in seen.items():
-        if (ref := known.get(name)) is not None:
-            found += news.hold_against(ref=ref, appointment=appointment, now=now)
-        elif _is_settled(appointment, now):
-            found += news.meet_stranger(appointment=appointment)
+        try:
+            if (ref := known.get(name)) is not None:
+                found += news.hold_against(ref=ref, appointment=appointment, now=now)
+            elif _is_settled(appointment, now):
+                found += news.meet_stranger(appointment=appointment)
+        except ConnectorError as error:
+            first = first or error
     for ref in _unseen(seen, now):
         there = client.get_appointment(appointment_id=ref.external_id)
         found += news.hold_against(ref=ref, appointment=there, now=now)
+    if first is not None:
+        raise first
     return found
 
 

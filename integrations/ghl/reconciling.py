@@ -11,7 +11,7 @@ from uuid import UUID
 
 from bookings.models import Booking
 from integrations.differences import Difference, Repair
-from integrations.errors import Postponed
+from integrations.errors import ConnectorError, Postponed
 from integrations.ghl import client, mapping, news, polling, refs
 from integrations.ghl.mapping import Json
 from integrations.models import ExternalRef, OutboxJob
@@ -77,9 +77,16 @@ def _compare(booking: Booking, standing: list[Json]) -> Iterator[Difference]:
     if ours is None:
         what = "no appointment" if not standing else "an appointment that is not written down"
         yield _difference(name, what, booking.pk)
-    elif mapping.state_of(ours).hash != wanted.hash:
+    elif _shown(ours) != wanted.hash:
         yield _difference(name, "another time or state than the booking", booking.pk)
     yield from _compare_opportunities(booking)
+
+
+def _shown(appointment: Json) -> str:
+    try:
+        return mapping.state_of(appointment).hash
+    except ConnectorError:
+        return ""  # it has no time that can be read: it is not what is wanted
 
 
 def _compare_opportunities(booking: Booking) -> Iterator[Difference]:

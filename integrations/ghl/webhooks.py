@@ -21,7 +21,7 @@ from integrations.errors import ConnectorError, Postponed
 from integrations.ghl import news
 from integrations.inbound import VerifiedEvent, body_hash, short_text
 from integrations.models import InboxEvent
-from integrations.states import InboxState, Provider
+from integrations.states import Destination, InboxState, Provider
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ def act(event: InboxEvent) -> InboxState:
     asked.
     """
     body = json.loads(bytes(event.body))
+    if Destination.GHL.value in settings.INTEGRATIONS_OFF:
+        return InboxState.IGNORED
     if body.get("locationId") not in (None, "", settings.GHL_LOCATION_ID):
         return InboxState.IGNORED
     now = transactions.database_now()

@@ -12,11 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+import stripe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from sandbox.ghl.events import PUBLIC_PEM
-from sandbox.tests.driving import Running, wait_for
+from sandbox.tests.driving import Running, make_intent, wait_for
 
 LOCATION, CALENDAR = "loc_sandbox", "cal_sandbox"
 CRM, CALENDARS = "2021-07-28", "2021-04-15"
@@ -338,8 +339,12 @@ def test_faults_happen_here_too(
     assert len(sandbox.ledger()["ghl_contacts"]) == int(is_done)
 
 
-def test_the_page_shows_what_the_crm_holds(sandbox: Running, crm: Crm) -> None:
+def test_the_page_shows_what_the_crm_holds_beside_the_booking_s_money(
+    sandbox: Running, crm: Crm, api: stripe.StripeClient
+) -> None:
+    booked = {"booking_id": "b-1", "payment_id": "p-1", "reference": "HM-7K3WQ9"}
+    intent = make_intent(api, metadata=booked)
     made = crm.appointment(crm.contact()["id"], title="Standard · HM-7K3WQ9")
     page = crm.http.get("/").text
-    assert "HM-7K3WQ9" in page
-    assert made["id"] in page
+    (table,) = [part for part in page.split("<table>") if intent.id in part]
+    assert f"appointment {made['id']}" in table

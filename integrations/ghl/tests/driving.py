@@ -43,8 +43,10 @@ class Crm:
         match = {"system": "ghl", "path": path, "method": method}
         self.post("/faults", {"action": action, "match": match, "ms": ms, "times": times})
 
-    def faults_left(self) -> int:
-        return len(self.web.get("/_sandbox/faults").json()["data"])
+    def faults(self) -> list[dict[str, Any]]:
+        """Give the faults that have a turn left."""
+        found: list[dict[str, Any]] = self.web.get("/_sandbox/faults").json()["data"]
+        return found
 
     def ledger(self) -> dict[str, Any]:
         result: dict[str, Any] = self.web.get("/_sandbox/ledger").json()

@@ -277,6 +277,7 @@ def _patiently(booking: Booking, *, seconds: float) -> None:
             return
         if attempt(job).state == "READY":
             time.sleep(seconds)
+        assert not {"@", "555", "Ada"} & {*job.last_error, *job.last_error.split()}
     raise AssertionError("it never came to an end")
 
 
@@ -293,7 +294,8 @@ def _live_through(crm: Crm, booking: Booking, action: str, calls: Any, *, times:
     _cancel(booking)
     _patiently(booking, seconds=wait)
     check(crm, booking)
-    assert crm.faults_left() == 0
+    # What was done though the answer was lost is found, so the call is not made again.
+    assert all(fault["hits"] for fault in crm.faults())
     assert not Case.objects.filter(subject__startswith="ghl:").exists()
 
 
