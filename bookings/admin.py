@@ -16,6 +16,7 @@ from bookings.actions.cancel_booking import cancel_booking
 from bookings.actions.complete_booking import complete_booking
 from bookings.actions.mark_no_show import mark_no_show
 from bookings.actions.start_booking import start_booking
+from bookings.events import NotaryCalendarChanged
 from bookings.models import (
     Blackout,
     Booking,
@@ -31,6 +32,7 @@ from bookings.notary_form import NotaryForm
 from hmnp.accounts.principals import Kind, Principal, user_agent
 from hmnp.core.client_address import client_ip
 from hmnp.core.errors import DomainError
+from hmnp.core.events import emit
 
 
 class ReadOnlyMixin:
@@ -69,6 +71,12 @@ class NotaryAdmin(admin.ModelAdmin[Notary]):
     readonly_fields = ["has_calendar_password", "feed_address"]
     inlines = [NotaryHoursInline, NotaryDayOffInline]
     actions = ["renew_feed"]
+
+    def save_model(self, request: HttpRequest, obj: Notary, form: NotaryForm, change: Any) -> None:
+        """Save, and state that the calendar is another one now."""
+        super().save_model(request, obj, form, change)
+        if change and any(name.startswith("calendar_") for name in form.changed_data):
+            emit(NotaryCalendarChanged(notary_id=obj.pk))
 
     @admin.display(boolean=True, description="Calendar password is set")
     def has_calendar_password(self, notary: Notary) -> bool:

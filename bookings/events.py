@@ -118,3 +118,10 @@ class ManageLinkRequested(BookingEvent):
     """Someone who knows the reference and the address asked for a fresh link."""
 
     requested_at: datetime
+
+
+@dataclass(frozen=True)
+class NotaryCalendarChanged(Event):
+    """A notary keeps another calendar from now on, or it is reached by another password."""
+
+    notary_id: int

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from bookings.events import BookingUpdated
+from bookings.events import BookingUpdated, NotaryCalendarChanged
 from bookings.models import Booking
+from bookings.states import LIVE_STATUSES
 from hmnp.core.events import Event, subscribe
 from integrations import audience, message_fate, notary_news, outbox
 from integrations.needs import sync_needs
 from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
+from services.definitions import IntegrationName
 
 
 def connect() -> None:
@@ -18,6 +20,7 @@ def connect() -> None:
     for event_type, route in ROUTES.items():
         if route.mails or route.syncs or route.is_told_to_notary:
             subscribe(event_type, on_fact)
+    subscribe(NotaryCalendarChanged, on_calendar_changed)
 
 
 def on_fact(event: Any) -> None:
@@ -37,6 +40,23 @@ def on_fact(event: Any) -> None:
     if route.is_told_to_notary:
         _enqueue_news(event, booking)
     _enqueue_syncs(event, route, booking)
+
+
+def on_calendar_changed(event: NotaryCalendarChanged) -> None:
+    """Bring the notary's appointments to come into the calendar they keep now."""
+    upcoming = Booking.objects.filter(
+        notary_id=event.notary_id,
+        status__in=[status.value for status in LIVE_STATUSES],
+        confirmed_at__isnull=False,
+    )
+    for booking in upcoming:
+        for need in sync_needs(booking=booking, names=[IntegrationName.GOOGLE_CALENDAR]):
+            outbox.enqueue_sync(
+                destination=need.destination,
+                booking_id=booking.pk,
+                version=booking.version,
+                policy=need.policy,
+            )
 
 
 def _enqueue_mail(event: Event, mail: Mail, booking: Booking) -> None:

@@ -123,6 +123,7 @@ ROUTES: dict[type[Event], Route] = {
     bookings.ManageLinkRequested: Route(
         mails=(Mail(MessageKind.FIND_LINK, occurrence=_five_minutes),)
     ),
+    bookings.NotaryCalendarChanged: NOWHERE,  # `handlers.on_calendar_changed`: all to come
     payments.PaymentEvent: NOWHERE,  # the family's name, never stated itself
     # The confirmation says what was paid; a session is opened once nothing is due any more.
     payments.PaymentSettled: Route(syncs=(IntegrationName.PROOF,)),
