@@ -6,7 +6,7 @@ moment of sending. A look that comes late still finds what is due, and true, by 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,23 +20,21 @@ from bookings.states import BookingStatus, TimelineAction
 from integrations import audience, outbox
 from integrations.models import OutboxJob
 from integrations.proof import readiness
-from integrations.states import Destination, MessageKind
+from integrations.states import Destination, JobState, MessageKind
 from integrations.timings import FURTHEST, TIMINGS, start_key
 
 # A started session may still need its link.
 _STANDING = (BookingStatus.CONFIRMED.value, BookingStatus.IN_PROGRESS.value)
-_REMOTE_ONLY = (MessageKind.RON_LINK, MessageKind.DOCUMENTS_MISSING)
 _LATEST = timedelta(hours=1)
 # Asked while the visit is fresh, but not while the notary is still packing up.
 REVIEW_AFTER = timedelta(hours=1)
 REVIEW_UNTIL = timedelta(days=3)
-# By booking, kind, start and recipient.
-_Key = tuple[UUID, str, str, str]
+# The state of each job that is written, by booking, kind, start and recipient.
+_Known = dict[tuple[UUID, str, str, str], str]
 
 
 def write_due(*, now: datetime) -> int:
     """Write the message jobs that are due at `now`; give how many."""
-    written = 0
     bookings = list(
         Booking.objects.select_related("service").filter(
             status__in=_STANDING, starts_at__gt=now - _LATEST, starts_at__lte=now + FURTHEST
@@ -44,34 +42,30 @@ def write_due(*, now: datetime) -> int:
     )
     known = _known(bookings, TIMINGS)
     told_at = _told_at(bookings)
+    written = 0
     for booking in bookings:
-        for kind in _due_kinds(booking, told_at=told_at[booking.pk], now=now, known=known):
+        due = {
+            kind
+            for kind, timing in TIMINGS.items()
+            if timing.is_due(starts_at=booking.starts_at, told_at=told_at[booking.pk], now=now)
+        }
+        for kind in _fitting(booking, due, known):
             written += _write(booking, kind, start_key(booking.starts_at), known)
     return written + _write_reviews(now)
 
 
-def _due_kinds(
-    booking: Booking, *, told_at: datetime, now: datetime, known: Collection[_Key]
-) -> Iterator[MessageKind]:
-    is_told_what_is_missing = False
-    # What is missing goes first: it says all that the reminder would.
-    for kind in sorted(TIMINGS, key=lambda kind: kind is not MessageKind.DOCUMENTS_MISSING):
-        timing = TIMINGS[kind]
-        if kind in _REMOTE_ONLY and wording.is_mobile(booking):
-            continue
-        if kind is MessageKind.DOCUMENTS_MISSING:
-            is_told_what_is_missing = _has_any(booking, kind, known)
-        if kind is MessageKind.REMINDER_24H and is_told_what_is_missing:
-            continue
-        if not timing.is_due(starts_at=booking.starts_at, told_at=told_at, now=now):
-            continue
-        if kind is MessageKind.DOCUMENTS_MISSING:
-            if is_told_what_is_missing or not readiness.missing(booking=booking):
-                continue
-            is_told_what_is_missing = True
-        if kind is MessageKind.RON_LINK and not _has_sessions(booking):
-            continue
-        yield kind
+def _fitting(booking: Booking, due: set[MessageKind], known: _Known) -> set[MessageKind]:
+    """Leave out of what is due by the clock what does not fit this booking."""
+    if wording.is_mobile(booking):
+        return due - {MessageKind.RON_LINK, MessageKind.DOCUMENTS_MISSING}
+    if MessageKind.RON_LINK in due and not _has_sessions(booking):
+        due = due - {MessageKind.RON_LINK}
+    if _is_told(booking, MessageKind.DOCUMENTS_MISSING, known):
+        return due - {MessageKind.REMINDER_24H, MessageKind.DOCUMENTS_MISSING}
+    if MessageKind.DOCUMENTS_MISSING not in due or not readiness.missing(booking=booking):
+        return due - {MessageKind.DOCUMENTS_MISSING}
+    # It says all that the reminder would.
+    return due - {MessageKind.REMINDER_24H}
 
 
 def _has_sessions(booking: Booking) -> bool:
@@ -79,9 +73,10 @@ def _has_sessions(booking: Booking) -> bool:
     return bool(booking.ron_join_url) or Destination.PROOF.value not in settings.INTEGRATIONS_OFF
 
 
-def _has_any(booking: Booking, kind: MessageKind, known: Collection[_Key]) -> bool:
-    start = start_key(booking.starts_at)
-    return any(key[:3] == (booking.pk, kind.value, start) for key in known)
+def _is_told(booking: Booking, kind: MessageKind, known: _Known) -> bool:
+    """Tell whether a message about this start is written, and was not dropped since."""
+    key = (booking.pk, kind.value, start_key(booking.starts_at), booking.customer_email)
+    return known.get(key, JobState.SUPERSEDED) != JobState.SUPERSEDED
 
 
 def _write_reviews(now: datetime) -> int:
@@ -96,7 +91,7 @@ def _write_reviews(now: datetime) -> int:
     return sum(_write(booking, MessageKind.REVIEW_REQUEST, "", known) for booking in completed)
 
 
-def _write(booking: Booking, kind: MessageKind, occurrence_id: str, known: set[_Key]) -> int:
+def _write(booking: Booking, kind: MessageKind, occurrence_id: str, known: _Known) -> int:
     """Write a message's jobs that do not exist; give how many."""
     new = [
         (destination, recipient)
@@ -116,12 +111,13 @@ def _write(booking: Booking, kind: MessageKind, occurrence_id: str, known: set[_
     return len(new)
 
 
-def _known(bookings: list[Booking], kinds: Collection[MessageKind]) -> set[_Key]:
+def _known(bookings: list[Booking], kinds: Collection[MessageKind]) -> _Known:
     jobs = OutboxJob.objects.filter(
         booking__in=[booking.pk for booking in bookings],
         message_kind__in=[kind.value for kind in kinds],
     )
-    return set(jobs.values_list("booking_id", "message_kind", "occurrence_id", "recipient"))
+    rows = jobs.values_list("booking_id", "message_kind", "occurrence_id", "recipient", "state")
+    return {(booking, kind, start, to): state for booking, kind, start, to, state in rows}
 
 
 def _told_at(bookings: list[Booking]) -> dict[UUID, datetime]:

@@ -42,66 +42,45 @@ def book(catalogue: Catalogue, starts: str, told: str = "", **fields: Any) -> Bo
     return make_booking(service, starts_at=starts_at, confirmed_at=confirmed_at, **fields)
 
 
-def run_minutes(first: str, last: str, *, every: int = 1) -> list[tuple[str, str, str]]:
-    """Let beat run; give what was written: by the clock in Chicago, which kind, where to."""
+def look(*moments: str | datetime) -> list[tuple[str, str, str]]:
+    """Let beat look then; give what was written: by the clock in Chicago, which kind, where to."""
     seen, found = set(OutboxJob.objects.values_list("pk", flat=True)), []
-    now = at(first)
-    while now <= at(last):
+    for moment in moments:
+        now = at(moment) if isinstance(moment, str) else moment
         reminders.write_due(now=now)
         for job in OutboxJob.objects.exclude(pk__in=seen).order_by("message_kind", "destination"):
             seen.add(job.pk)
             clock = f"{now.astimezone(CHICAGO):%m-%d %H:%M}"
             found.append((clock, job.message_kind, job.destination))
-        now += timedelta(minutes=every)
     return found
 
 
 @pytest.mark.parametrize(
-    ("starts", "first", "last", "written"),
+    ("starts", "day_before", "soon"),
     [
-        (
-            "2026-12-01 14:00",
-            "2026-11-30 13:00",
-            "2026-12-01 15:00",
-            [("11-30 14:00", "reminder_24h"), ("12-01 12:00", "reminder_2h")],
-        ),
+        ("2026-12-01 14:00", "11-30 14:00", "12-01 12:00"),
         # The clocks go forward in the night between: 24 hours are 25 on the clock.
-        (
-            "2027-03-14 09:30",
-            "2027-03-13 07:00",
-            "2027-03-14 11:00",
-            [("03-13 08:30", "reminder_24h"), ("03-14 07:30", "reminder_2h")],
-        ),
-        (
-            "2027-03-14 03:30",
-            "2027-03-13 02:00",
-            "2027-03-14 04:00",
-            [("03-13 02:30", "reminder_24h"), ("03-14 00:30", "reminder_2h")],
-        ),
+        ("2027-03-14 09:30", "03-13 08:30", "03-14 07:30"),
+        ("2027-03-14 03:30", "03-13 02:30", "03-14 00:30"),
         # They go back: 24 hours are 23.
-        (
-            "2026-11-01 09:30",
-            "2026-10-31 09:00",
-            "2026-11-01 11:00",
-            [("10-31 10:30", "reminder_24h"), ("11-01 07:30", "reminder_2h")],
-        ),
+        ("2026-11-01 09:30", "10-31 10:30", "11-01 07:30"),
         # The second half past one of that night.
-        (
-            "2026-11-01 01:30~",
-            "2026-10-31 01:00",
-            "2026-11-01 02:30",
-            [("10-31 02:30", "reminder_24h"), ("11-01 00:30", "reminder_2h")],
-        ),
+        ("2026-11-01 01:30~", "10-31 02:30", "11-01 00:30"),
     ],
 )
 def test_reminders_come_24_and_2_hours_before_by_any_clock(
-    catalogue: Catalogue, starts: str, first: str, last: str, written: list[tuple[str, str]]
+    catalogue: Catalogue, starts: str, day_before: str, soon: str
 ) -> None:
     booking = book(catalogue, starts)
-    found = run_minutes(first, last, every=30)
-    assert found == [(clock, kind, "mail") for clock, kind in written]
+    minute = timedelta(minutes=1)
+    dues = [at(starts) - timedelta(hours=hours) for hours in (24, 2)]
+    found = look(*(due + step for due in dues for step in (-minute, 0 * minute, minute)))
+    assert found == [(day_before, "reminder_24h", "mail"), (soon, "reminder_2h", "mail")]
     keys = set(OutboxJob.objects.values_list("occurrence_id", "version", "recipient"))
     assert keys == {(f"{at(starts):%Y-%m-%dT%H:%M:%SZ}", 0, booking.customer_email)}
+
+
+WHOLE_DAY = ("2026-11-30 14:00", "2026-12-01 09:30", "2026-12-01 12:00", "2026-12-01 13:20")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +97,7 @@ def test_who_just_heard_of_the_time_is_not_reminded_of_it(
     catalogue: Catalogue, told: str, kinds: list[str]
 ) -> None:
     book(catalogue, "2026-12-01 14:00", told)
-    found = run_minutes("2026-11-30 13:00", "2026-12-01 15:00", every=30)
+    found = look(*WHOLE_DAY)
     assert [kind for _, kind, _ in found] == kinds
 
 
@@ -127,7 +106,7 @@ def test_a_move_counts_as_news_of_the_time(catalogue: Catalogue) -> None:
     TimelineEvent.objects.create(
         booking=booking, action="rescheduled", actor_type="customer", at=at("2026-12-01 08:00")
     )
-    found = run_minutes("2026-12-01 08:00", "2026-12-01 15:00", every=30)
+    found = look("2026-12-01 08:00", *WHOLE_DAY[1:])
     assert found == [("12-01 12:00", "reminder_2h", "mail")]
 
 
@@ -145,7 +124,7 @@ def test_after_an_outage_what_is_late_is_sent_while_it_is_of_use(
     catalogue: Catalogue, down_until: str, kinds: list[str]
 ) -> None:
     book(catalogue, "2026-12-01 14:00")
-    assert [kind for _, kind, _ in run_minutes(down_until, down_until)] == kinds
+    assert [kind for _, kind, _ in look(down_until)] == kinds
 
 
 def test_three_hours_without_beat_delay_the_day_before_and_lose_the_two_hours(
@@ -153,8 +132,8 @@ def test_three_hours_without_beat_delay_the_day_before_and_lose_the_two_hours(
 ) -> None:
     book(catalogue, "2026-12-01 14:00")
     book(catalogue, "2026-11-30 16:00", customer_email="other@example.com")
-    assert run_minutes("2026-11-30 13:00", "2026-11-30 13:30", every=10) == []
-    found = run_minutes("2026-11-30 16:30", "2026-11-30 17:30", every=10)
+    assert look("2026-11-30 13:00", "2026-11-30 13:30") == []
+    found = look("2026-11-30 16:30", "2026-11-30 17:30")
     assert found == [("11-30 16:30", "reminder_24h", "mail")]
 
 
@@ -174,21 +153,21 @@ def test_what_does_not_stand_is_not_reminded_of(
     booking = book(catalogue, "2026-12-01 14:00", **fields)
     # Not long since: no review is asked for either.
     Booking.objects.filter(pk=booking.pk).update(updated_at=at("2026-12-01 14:55"))
-    assert run_minutes("2026-11-30 13:00", "2026-12-01 15:00", every=120) == []
+    assert look(*WHOLE_DAY, "2026-12-01 15:00") == []
 
 
 def test_texts_go_to_who_agreed_on_top_of_the_mail(
     catalogue: Catalogue, settings: Settings
 ) -> None:
     booking = book(catalogue, "2026-12-01 14:00", sms_consent_at=at("2026-11-01 12:00"))
-    found = run_minutes("2026-11-30 14:00", "2026-11-30 14:00")
+    found = look("2026-11-30 14:00")
     assert [(kind, to) for _, kind, to in found] == [
         ("reminder_24h", "mail"),
         ("reminder_24h", "sms"),
     ]
     assert OutboxJob.objects.get(destination="sms").recipient == str(booking.customer_phone)
     settings.INTEGRATIONS_OFF = ["sms"]
-    assert [to for *_, to in run_minutes("2026-12-01 12:00", "2026-12-01 12:00")] == ["mail"]
+    assert [to for *_, to in look("2026-12-01 12:00")] == ["mail"]
 
 
 # --- Remote sessions ---------------------------------------------------------------------------
@@ -234,9 +213,23 @@ def test_a_session_gets_its_link_and_is_asked_for_what_is_missing(
     booking = book(catalogue, "2026-12-01 14:00", told, service=catalogue.ron, signers=1)
     if is_complete:
         complete(booking)
-    found = run_minutes("2026-11-30 14:00", "2026-11-30 14:20", every=10)
-    found += run_minutes("2026-12-01 11:50", "2026-12-01 14:10", every=10)
+    found = look(
+        *("2026-11-30 13:59", "2026-11-30 14:00", "2026-11-30 14:01"),
+        *("2026-12-01 11:59", "2026-12-01 12:00", "2026-12-01 12:09", "2026-12-01 12:10"),
+        *("2026-12-01 13:29", "2026-12-01 13:30", "2026-12-01 14:10"),
+    )
     assert found == [(clock, kind, "mail") for clock, kind in written]
+
+
+def test_who_sends_what_is_missing_before_being_asked_is_reminded_as_all_are(
+    catalogue: Catalogue,
+) -> None:
+    booking = book(catalogue, "2026-12-01 14:00", service=catalogue.ron, signers=1)
+    assert [kind for _, kind, _ in look("2026-11-30 14:00")] == ["documents_missing"]
+    complete(booking)
+    assert look("2026-11-30 14:01") == []
+    OutboxJob.objects.update(state="SUPERSEDED", finished_at=timezone.now())
+    assert [kind for _, kind, _ in look("2026-11-30 14:02", "2026-11-30 14:03")] == ["reminder_24h"]
 
 
 def test_where_no_sessions_are_held_no_link_is_promised(
@@ -244,9 +237,9 @@ def test_where_no_sessions_are_held_no_link_is_promised(
 ) -> None:
     settings.INTEGRATIONS_OFF = ["proof"]
     booking = book(catalogue, "2026-12-01 14:00", service=catalogue.ron)
-    assert run_minutes("2026-12-01 13:40", "2026-12-01 13:40") == []
+    assert look("2026-12-01 13:40") == []
     Booking.objects.filter(pk=booking.pk).update(ron_join_url="https://by.hand.example/")
-    assert len(run_minutes("2026-12-01 13:41", "2026-12-01 13:41")) == 1
+    assert len(look("2026-12-01 13:41")) == 1
 
 
 # --- Reviews -----------------------------------------------------------------------------------
@@ -255,10 +248,10 @@ def test_where_no_sessions_are_held_no_link_is_promised(
 def test_a_review_is_asked_for_once_an_hour_after_the_work(catalogue: Catalogue) -> None:
     booking = book(catalogue, "2026-12-01 14:00", status="COMPLETED")
     Booking.objects.filter(pk=booking.pk).update(updated_at=at("2026-12-01 15:00"))
-    found = run_minutes("2026-12-01 15:00", "2026-12-01 18:00", every=30)
+    found = look("2026-12-01 15:59", "2026-12-01 16:00", "2026-12-01 16:01")
     assert found == [("12-01 16:00", "review_request", "mail")]
     OutboxJob.objects.all().delete()
-    assert run_minutes("2026-12-04 15:00", "2026-12-04 15:00") == []
+    assert look("2026-12-04 15:00") == []
 
 
 # --- Judged again when it is sent --------------------------------------------------------------
