@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -21,6 +22,9 @@ class SessionStatus(StrEnum):
     DECLINED = "declined"
     CLOSED = "closed"
 
+
+# Signers may check camera and ID before the appointment.
+OPENS_BEFORE = timedelta(minutes=15)
 
 # The link leads somewhere.
 OPEN_TO_SIGNERS = (SessionStatus.READY, SessionStatus.IN_PROGRESS)

@@ -25,6 +25,7 @@ from bookings.pages.confirmed import calendar_response
 from bookings.pages.own import link_over, own_booking, own_page
 from bookings.pages.session import still_missing, takes_documents
 from bookings.pages.summary import move_note, rows_of_booking, status_of, summary_of_booking
+from bookings.sessions import OPENS_BEFORE
 from bookings.states import BookingStatus, RefundStatus
 from hmnp.accounts.principals import Principal
 from hmnp.core import tokens
@@ -79,6 +80,7 @@ def manage(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "ron_join_url": booking.ron_join_url
         if booking.status in (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)
         else "",
+        "ron_opens_minutes": int(OPENS_BEFORE.total_seconds() // 60),
         "done": {"title": title, "text": text} if title else None,
     }
     return render(request, "bookings/manage.html", context)

@@ -13,12 +13,11 @@ from uuid import UUID
 from bookings import session_readiness
 from bookings.models import Booking, BookingDocument
 from bookings.models.booking import DocumentStatus
-from bookings.sessions import SessionStatus
+from bookings.sessions import OPENS_BEFORE, SessionStatus
 from bookings.states import BookingStatus
 from services.definitions import ServiceType
 
-# A signer may check camera and ID before the appointment, and a late notary be waited for.
-OPENS_BEFORE = timedelta(minutes=15)
+# A notary who is late is waited for.
 CLOSES_AFTER = timedelta(hours=1)
 
 LIVE = (BookingStatus.CONFIRMED, BookingStatus.IN_PROGRESS)

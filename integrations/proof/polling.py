@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from bookings.models import Booking
+from bookings.sessions import OPENS_BEFORE
 from bookings.states import BookingStatus
 from integrations.models import ExternalRef
 from integrations.proof import client, holdings, keeping, mirroring
-from integrations.proof.mapping import LIVE, OPENS_BEFORE
+from integrations.proof.mapping import LIVE
 from integrations.states import Destination
 
 # Long enough for a session that ran late, and for its recording to be processed.
