@@ -12,6 +12,7 @@ from integrations.calendars import EVENT, REMOVED, WRITING, CalendarSystem, time
 from integrations.differences import Difference, Repair
 from integrations.models import ExternalRef, OutboxJob
 from integrations.states import JobState
+from services.definitions import IntegrationName
 
 _STILL_OPEN = (JobState.READY.value, JobState.RUNNING.value, JobState.DEAD.value)
 
@@ -30,7 +31,12 @@ def compare(
     bookings = {
         booking.pk: booking
         for booking in Booking.objects.select_related("notary")
-        .filter(starts_at__gte=now, ends_at__lt=now + AHEAD, confirmed_at__isnull=False)
+        .filter(
+            starts_at__gte=now,
+            ends_at__lt=now + AHEAD,
+            confirmed_at__isnull=False,
+            service__integrations__name=IntegrationName.GOOGLE_CALENDAR.value,
+        )
         .exclude(pk__in=underway)
     }
     written = {
@@ -66,8 +72,8 @@ def _differs(
 ) -> tuple[str, Repair] | None:
     if ref is None or ref.status in (WRITING, REMOVED):
         return "the appointment is not in its notary's calendar", Repair.RESYNC
-    if ref.version != booking.version:
-        return "the calendar shows an older version", Repair.RESYNC
+    if ref.written_hash != time_hash(starts_at=booking.starts_at, ends_at=booking.ends_at):
+        return "the calendar shows an older time", Repair.RESYNC
     if found is None:
         return "the event was deleted outside", Repair.ASK
     if ref.written_hash != time_hash(starts_at=found.starts_at, ends_at=found.ends_at):
