@@ -33,6 +33,11 @@ Json = dict[str, Any]
 _FIRST_REDIS_DATABASE = 32
 _FINDING = re.compile(r"https?://\S+/manage/\S+\?token=\S+")
 HOUSTON = ZoneInfo("America/Chicago")
+# The sweeper would find the intent alive and end it before anybody can pay.
+_LEAVE_ALONE = """
+    UPDATE payments_payment SET run_at = clock_timestamp() + interval '1 hour'
+    WHERE booking_id = %s
+"""
 _END_CLAIM = "UPDATE bookings_slotclaim SET state = 'RELEASED' WHERE booking_id = %s"
 _END_BOOKING = """
     UPDATE bookings_booking SET status = 'EXPIRED', expires_at = NULL, version = version + 1
@@ -204,6 +209,7 @@ class Site:
 
         Stripe said that the intent was cancelled, and it was not.
         """
+        self.rows(_LEAVE_ALONE, booking["id"])
         self.rows(_END_CLAIM, booking["id"])
         self.rows(_END_BOOKING, booking["id"])
         assert self.take_all(slug, start=booking["scheduledDateTime"], zip_code=zip_code)
