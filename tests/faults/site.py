@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,16 +98,15 @@ class Site:
 
     def start(self, *names: str) -> None:
         """Start these of web, worker and sandbox, and wait until they answer."""
-        for name in names:
-            match name:
-                case "web":
-                    self.children[name] = self.live.start_web(**WEB)
-                case "worker":
-                    self.children[name] = self.live.start_worker(
-                        has_beat=False, concurrency=WORKERS
-                    )
-                case "sandbox":
-                    self.children[name] = self.live.start_sandbox()
+        starts: dict[str, Callable[[], ManagedProcess]] = {
+            "web": lambda: self.live.start_web(**WEB),
+            "worker": lambda: self.live.start_worker(has_beat=False, concurrency=WORKERS),
+            "sandbox": self.live.start_sandbox,
+        }
+        # Side by side, since each mostly waits for itself.
+        with ThreadPoolExecutor(max_workers=len(starts)) as pool:
+            begun = {name: pool.submit(starts[name]) for name in names}
+            self.children |= {name: start.result() for name, start in begun.items()}
 
     def kill(self, *names: str) -> None:
         """Kill -9 whole process trees, together."""
