@@ -35,18 +35,29 @@ def booking_outside(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if request.method == "POST":
         _act_on_booking(request, booking)
         return redirect("admin-booking-outside", booking_id=booking_id)
+    held = standing.held_for(booking_id=booking.pk)
+    sent = list(standing.messages_for(booking_id=booking.pk))
     context = {
         **admin.site.each_context(request),
         "title": f"Outside systems of {booking.reference}",
         "booking": booking,
         "systems": [
-            {"held": held, "name": NAMES[held.destination]}
-            for held in standing.held_for(booking_id=booking.pk)
+            {"held": one, "name": NAMES[one.destination]}
+            for one in held
         ],
-        "messages_sent": list(standing.messages_for(booking_id=booking.pk)),
+        "messages_sent": [
+            {"job": job, "what": f"{job.message_kind.replace('_', ' ')} ({_name(job)})"}
+            for job in sent
+        ],
+        "is_any_dead": any(job.state == JobState.DEAD for job in sent)
+        or any(one.job is not None and one.job.state == JobState.DEAD for one in held),
         "may_change": request.user.has_perm("integrations.change_outboxjob"),
     }
     return render(request, "desk/booking_outside.html", context)
+
+
+def _name(job: OutboxJob) -> str:
+    return NAMES[Destination(job.destination)]
 
 
 def queues(request: HttpRequest) -> HttpResponse:

@@ -50,7 +50,7 @@ def test_a_booking_shows_what_each_system_holds_and_what_was_sent(
     said = text_of(desk.get(_at(booking)))
     for part in ("GoHighLevel", "apt_1", "confirmed", "the service answered 503", "next"):
         assert part in said
-    assert f"confirmation (mail) {booking.customer_email} waits" in said
+    assert f"confirmation (Mail) {booking.customer_email} waits" in said
 
 
 def test_what_was_given_up_is_tried_again_one_or_all(desk: Client, booking: Booking) -> None:
