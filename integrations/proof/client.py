@@ -109,6 +109,13 @@ def get_record(*, record_id: str) -> dict[str, Any] | None:
     return _call("GET", f"/v1/notarization_records/{record_id}", absent=_GONE)
 
 
+def subscribe(*, url: str, signing_key: str) -> str:
+    """Have every event of a transaction told to `url`, and give the subscription's id."""
+    wish = {"url": url, "subscriptions": ["transaction.*"], "signing_key": signing_key}
+    body = _call("POST", "/v2/webhooks", json=wish)
+    return str((body or {}).get("id") or "")
+
+
 def _shown(body: dict[str, Any] | None) -> Transaction:
     transaction = read_transaction(body or {})
     if not transaction.id:

@@ -18,6 +18,8 @@ from integrations.states import Destination
 RECORD = "record"
 RECORDING = "recording"
 LINK = "signer_link"
+IDENTITY = "identity"
+_PROOFS = ("credential_analysis", "kba")
 _LONGEST_ID = 255
 
 
@@ -50,6 +52,7 @@ def keep_record(*, booking: Booking, transaction: Transaction) -> None:
         if record is None:
             continue
         if not _is_kept(booking, RECORD, record_id):
+            _keep_identity(booking, record_id, record)
             _keep(booking, RECORD, record_id, record_id, status="", sha256="")
         video = _video(record)
         if video is not None:
@@ -62,6 +65,15 @@ def keep_record(*, booking: Booking, transaction: Transaction) -> None:
                 status=f"{size} bytes" if isinstance(size, int) else "",
                 sha256=str(video.get("sha256") or ""),
             )
+
+
+def _keep_identity(booking: Booking, record_id: str, record: dict[str, Any]) -> None:
+    """Keep how each signer's identity was proved, in words; never what it was proved with."""
+    for number, signer in enumerate(record.get("signers") or [], start=1):
+        told = [f"{name} {signer[name]}" for name in _PROOFS if isinstance(signer.get(name), str)]
+        if told:
+            name = f"{record_id}/{number}"
+            _keep(booking, IDENTITY, name, name, status=", ".join(told), sha256="")
 
 
 def has_recording(*, booking: Booking) -> bool:
