@@ -38,9 +38,10 @@ def status_url() -> str:
 
 def send(*, to: str, body: str) -> str:
     """Send a text and give Twilio's id for it. Raises `OptedOut` and `ConnectorError`."""
+    sender = settings.TWILIO_FROM
     form = {
         "To": to,
-        "From": settings.TWILIO_FROM,
+        "MessagingServiceSid" if sender.startswith("MG") else "From": sender,
         "Body": body,
         "StatusCallback": status_url(),
     }

@@ -145,6 +145,14 @@ def test_a_number_that_is_none_ends_with_a_person(texted: Booking, twilio: httpx
     assert open_cases() == ["INTEGRATION_DEAD"]
 
 
+def test_texts_may_be_sent_by_a_messaging_service(
+    texted: Booking, twilio: httpx.Client, settings: Settings
+) -> None:
+    settings.TWILIO_FROM = "MG" + "0" * 32
+    assert attempt(enqueue(texted)).state == "SUCCEEDED"
+    assert texts(twilio, texted)[0]["service"] == settings.TWILIO_FROM
+
+
 @pytest.mark.parametrize("setting", ["TWILIO_FROM", "TWILIO_AUTH_TOKEN"])
 def test_what_is_wrong_with_us_pauses_all_texts_and_loses_none(
     texted: Booking, twilio: httpx.Client, settings: Settings, setting: str
