@@ -25,6 +25,8 @@ OUT_OF_VIEW = """() => {
     const floor = covers ? Math.min(innerHeight, bar.getBoundingClientRect().top) : innerHeight;
     return box.top < floor && box.bottom > 0 ? '' : `${box.top} to ${box.bottom} of ${floor}`;
 }"""
+# Asked at every stop, so all at once.
+STOP = f"() => [({FOCUSED})(), ({HAS_RING})(), ({OUT_OF_VIEW})()]"
 MOST_TABS = 60
 
 
@@ -33,9 +35,9 @@ def tab_to(page: Page, name: str) -> None:
     passed = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
-        focused = " ".join(page.evaluate(FOCUSED).split())
-        assert page.evaluate(HAS_RING), f"no ring on {focused!r}"
-        hidden = page.evaluate(OUT_OF_VIEW)
+        said, has_ring, hidden = page.evaluate(STOP)
+        focused = " ".join(said.split())
+        assert has_ring, f"no ring on {focused!r}"
         assert not hidden, f"{focused!r} is at {hidden}"
         if name in focused:
             return

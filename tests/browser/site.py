@@ -204,6 +204,15 @@ class Site:
         with Celery(broker=self.live.environment["CELERY_BROKER_URL"]) as bell:
             bell.send_task(task)
 
+    @contextmanager
+    def without_webhooks(self) -> Iterator[None]:
+        """Let Stripe's events wait: one that comes at the wrong moment has us look at once."""
+        self.sandbox.post("/_sandbox/webhooks", json={"paused": True})
+        try:
+            yield
+        finally:
+            self.sandbox.post("/_sandbox/webhooks", json={"paused": False})
+
     def lose_the_time(self, slug: str, booking: Json, *, zip_code: str | None = None) -> None:
         """Let an unpaid booking expire with its intent still alive, and others take its time.
 

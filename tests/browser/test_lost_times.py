@@ -44,7 +44,7 @@ def test_a_time_taken_meanwhile_offers_the_three_next_ones(
     expect(problem).to_contain_text("This time has just been taken")
     expect(problem).to_contain_text("Nothing has been booked or paid.")
     expect(problem.get_by_role("radio")).to_have_count(3)
-    visitor.look("when-taken")
+    visitor.look("when-taken", like="details-taken")
     second = problem.get_by_role("radio").nth(1)
     second.check()
     other = second.input_value()

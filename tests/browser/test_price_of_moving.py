@@ -28,7 +28,7 @@ def test_a_dearer_day_shows_the_difference_and_a_cheaper_one_gives_it_back(
     _show_price(page, re.compile("^Sat"), time=2)
     expect(page.get_by_role("heading", name="$40.00 more")).to_be_visible()
     assert walk.money_beside(page, "Total") == "$165.00"
-    visitor.look("reschedule-dearer")
+    visitor.look("reschedule-dearer", like="reschedule-confirm")
     page.get_by_role("button", name="Move the booking").click()
     assert site.booking(booking["id"])["balanceDue"] == 102.5
     _pay_balance(visitor, site, booking["id"])

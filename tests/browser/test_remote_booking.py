@@ -22,7 +22,7 @@ def test_a_remote_session_is_booked_and_paid_in_full(
     walk.choose_service(page, walk.REMOTE)
     now = datetime.now(tz=UTC)
     walk.pick_time_between(page, now + timedelta(hours=4), now + timedelta(hours=20))
-    phone_user.look("remote-when")
+    phone_user.look("remote-when", like="when")
     walk.keep(page)
     walk.type_details(page, Customer(email), is_mobile=False)
     page.get_by_label("Signer 1: name").fill("Ana María Ruiz")
@@ -36,7 +36,7 @@ def test_a_remote_session_is_booked_and_paid_in_full(
     walk.card_field(page)
     walk.pay(page, walk.GOOD_CARD)
     reference = walk.expect_booked(page)
-    phone_user.look("remote-confirmed")
+    phone_user.look("remote-confirmed", like="confirmed")
     booking = site.booking_of(email)
     assert (booking["status"], booking["reference"]) == ("CONFIRMED", reference)
     assert (booking["amountPaid"], booking["balanceDue"]) == (35.0, 0)
@@ -53,7 +53,7 @@ def _cancel_late(visitor: Visitor, site: Site, booking_id: str) -> None:
     assert walk.money_beside(page, "Paid so far") == "$35.00"
     assert walk.money_beside(page, "We keep") == "−$15.00"
     assert walk.money_beside(page, "You get back") == "$20.00"
-    visitor.look("cancel-late")
+    visitor.look("cancel-late", like="cancel")
     page.get_by_label("Why?").fill("The bank found a notary of its own")
     page.get_by_role("button", name="Cancel and get $20.00 back").click()
     expect(page.get_by_role("heading", name="Your booking has been cancelled")).to_be_visible()

@@ -88,14 +88,16 @@ class Visitor:
         faults, self.faults = self.faults, []
         assert not faults, "\n".join(faults)
 
-    def look(self, name: str) -> None:
+    def look(self, name: str, *, like: str = "") -> None:
         """Judge the page as it stands: axe in light and dark, no sideways scrolling.
 
-        With SCREENSHOTS=1 it is photographed at both widths in both schemes.
+        One made of the same pieces as another, `like`, is not given to axe again. With
+        SCREENSHOTS=1 it is photographed at both widths in both schemes.
         """
         if name in self.looked_at:
             return
-        self.looked_at.add(name)
+        is_new = like not in self.looked_at
+        self.looked_at |= {name, like} if like else {name}
         for size in (PHONE, DESK):
             width = size["width"]
             self.page.set_viewport_size(size)
@@ -103,7 +105,7 @@ class Visitor:
             if wide > 0:
                 self.faults.append(f"{name}: {wide} px too wide at {width} px")
             for scheme in SCHEMES:
-                is_judged = (size is PHONE) == (scheme == "dark")
+                is_judged = is_new and (size is PHONE) == (scheme == "dark")
                 if is_judged or IS_PHOTOGRAPHING:
                     self.page.emulate_media(color_scheme=scheme)
                 self.photograph(f"{name}-{width}-{scheme}")
