@@ -21,9 +21,7 @@ from bookings.tests.browsing import ADDRESS, text_of, values_of, weekday_ahead
 from bookings.tests.factories import CUSTOMER, MOBILE_SKILLS, a_notary, hold
 from bookings.tests.hearing import heard
 from bookings.tests.remote import remote_booking, start_of_work
-from hmnp.core import transactions
-from hmnp.core.cases import CaseKind, open_case
-from hmnp.desk.models import Case
+from hmnp.core.cases import CaseKind, CaseSettled
 from services.catalogue import require_service
 from services.tests.fixtures import Catalogue
 
@@ -32,19 +30,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def booking(catalogue: Catalogue) -> Booking:
-    """A paid session whose signer failed the questions, and the case that told of it."""
+    """A paid session whose signer failed the questions."""
     a_notary(skills=["ron", *MOBILE_SKILLS])
     booking = remote_booking()
-    transactions.run(
-        lambda: open_case(
-            kind=CaseKind.KBA_FAILED,
-            key=str(booking.pk),
-            subject="a transaction",
-            summary="A signer failed.",
-            repair="call_customer",
-            booking_id=booking.pk,
-        )
-    )
     Booking.objects.filter(pk=booking.pk).update(ron_status=SessionStatus.IDENTITY_FAILED.value)
     return Booking.objects.select_related("service").get(pk=booking.pk)
 
@@ -83,7 +71,7 @@ def meet(booking: Booking, wish: Meeting, **changes: Any) -> Booking:
 def test_what_was_paid_counts_and_the_rest_is_due_at_the_door(booking: Booking) -> None:
     paid = booking.amount_paid_cents
     wish = meeting()
-    with heard(BookingRescheduled, RefundOwed) as facts:
+    with heard(BookingRescheduled, RefundOwed, CaseSettled) as facts:
         turned = meet(booking, wish)
     turned = Booking.objects.select_related("service").get(pk=turned.pk)
     assert (turned.service.slug, turned.status) == ("extended-hours", "CONFIRMED")
@@ -104,9 +92,11 @@ def test_what_was_paid_counts_and_the_rest_is_due_at_the_door(booking: Booking) 
         "77573",
     )
     assert (turned.ron_status, turned.ron_join_url) == ("closed", "")
-    assert [type(fact) for fact in facts] == [BookingRescheduled]
-    assert Case.objects.get(kind="KBA_FAILED").closed_how == (
-        "The customer chose an appointment in person."
+    assert [type(fact) for fact in facts] == [BookingRescheduled, CaseSettled]
+    assert facts[1] == CaseSettled(
+        kind=CaseKind.KBA_FAILED,
+        key=str(booking.pk),
+        how="The customer chose an appointment in person.",
     )
 
 
@@ -145,13 +135,14 @@ def test_it_is_done_once(booking: Booking) -> None:
 def test_a_price_not_shown_or_a_taken_time_changes_nothing(booking: Booking) -> None:
     wish = meeting()
     before = Booking.objects.values().get(pk=booking.pk)
-    with pytest.raises(PriceChanged):
-        meet(booking, wish, expected_cents=1)
     hold(now=timezone.now(), slug="extended-hours", starts_at=wish.starts_at)
-    with pytest.raises(SlotTaken):
-        meet(booking, wish)
+    with heard(BookingRescheduled, CaseSettled) as facts:
+        with pytest.raises(PriceChanged):
+            meet(booking, wish, expected_cents=1)
+        with pytest.raises(SlotTaken):
+            meet(booking, wish)
+    assert facts == []
     assert Booking.objects.values().get(pk=booking.pk) == before
-    assert Case.objects.get(kind="KBA_FAILED").closed_at is None
 
 
 def test_the_customer_books_it_from_their_own_page(client: Client, booking: Booking) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from bookings.models import Booking
-from bookings.sessions import OPENS_BEFORE
+from bookings.sessions import DONE, ENDED, OPENS_BEFORE
 from bookings.states import BookingStatus
 from integrations.models import ExternalRef
 from integrations.proof import client, holdings, keeping, mirroring
-from integrations.proof.mapping import LIVE
+from integrations.proof.mapping import LIVE, session_of
 from integrations.states import Destination
 
 # Long enough for a session that ran late, and for its recording to be processed.
@@ -32,7 +31,7 @@ def poll(*, now: datetime) -> int:
     ).order_by("booking__starts_at")
     count = 0
     for ref in refs[:_MOST]:
-        if holdings.is_sought(ref) or _is_settled(ref.booking_id):
+        if holdings.is_sought(ref) or _is_settled(ref):
             continue
         held = client.get(transaction_id=ref.external_id)
         count += 1
@@ -43,7 +42,10 @@ def poll(*, now: datetime) -> int:
     return count
 
 
-def _is_settled(booking_id: UUID) -> bool:
-    booking = Booking.objects.only("id", "status").get(pk=booking_id)
-    is_completed = booking.status == BookingStatus.COMPLETED
-    return is_completed and keeping.has_recording(booking=booking)
+def _is_settled(ref: ExternalRef) -> bool:
+    """Tell whether nothing more will happen: over without completion, or its recording is kept."""
+    session = session_of(ref.status)
+    if session in DONE:
+        booking = Booking.objects.only("id", "status").get(pk=ref.booking_id)
+        return booking.status == BookingStatus.COMPLETED and keeping.has_recording(booking=booking)
+    return session in ENDED
