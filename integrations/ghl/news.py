@@ -140,14 +140,11 @@ def hear_contact(*, contact_id: str) -> InboxState:
 
 def compare_contact(*, booking: Booking, contact: Json) -> None:
     """Open a case when the CRM has another e-mail or phone for the customer; settle it when not."""
-    differing = [
-        word
-        for word, ours, theirs in (
-            ("e-mail address", booking.customer_email, contact.get("email")),
-            ("phone number", str(booking.customer_phone), contact.get("phone")),
-        )
-        if ours.strip().lower() != str(theirs or "").strip().lower()
-    ]
+    differing = []
+    if booking.customer_email.lower() != str(contact.get("email") or "").strip().lower():
+        differing.append("e-mail address")
+    if _digits(str(booking.customer_phone)) != _digits(str(contact.get("phone") or "")):
+        differing.append("phone number")
     key = f"ghl-contact:{booking.pk}"
 
     def work() -> None:
@@ -167,3 +164,8 @@ def compare_contact(*, booking: Booking, contact: Json) -> None:
         )
 
     transactions.run(work)
+
+
+def _digits(phone: str) -> str:
+    """Give what is the same however a number of this country is written."""
+    return "".join(char for char in phone if char.isdigit())[-10:]
