@@ -68,6 +68,16 @@ def source_of(*, system: Destination, container: str) -> str:
     return f"{system.value}:{hashlib.sha256(container.encode()).hexdigest()[:room]}"
 
 
+def in_order(*, system: Destination, containers: Iterable[str]) -> list[str]:
+    """Give calendars in the order to read them in: those that answered last time come first.
+
+    A server that hangs must not use up the time of the others.
+    """
+    failing = CalendarFeed.objects.filter(system=system.value, failing_since__isnull=False)
+    silent = set(failing.values_list("container", flat=True))
+    return sorted(containers, key=lambda container: (container in silent, container))
+
+
 def begin(*, system: Destination, container: str) -> CalendarFeed:
     """Note that a reading begins, and give how far the last one came."""
 
@@ -80,15 +90,22 @@ def begin(*, system: Destination, container: str) -> CalendarFeed:
     return transactions.run(work)
 
 
-def must_read_whole(*, feed: CalendarFeed, now: datetime) -> bool:
+def must_read_whole(*, feed: CalendarFeed, busy_for: Iterable[Notary], now: datetime) -> bool:
     """Tell whether what has changed is not enough this time."""
     return (
-        not feed.sync_token or feed.read_whole_at is None or feed.read_whole_at < now - WHOLE_EVERY
+        not feed.sync_token
+        or feed.read_for != _ids(busy_for)
+        or feed.read_whole_at is None
+        or feed.read_whole_at < now - WHOLE_EVERY
     )
 
 
+def _ids(notaries: Iterable[Notary]) -> list[int]:
+    return sorted(notary.pk for notary in notaries)
+
+
 def finish(
-    *, feed: CalendarFeed, reading: Reading, busy_for: Iterable[Notary], now: datetime
+    *, feed: CalendarFeed, reading: Reading, busy_for: Collection[Notary], now: datetime
 ) -> int:
     """Take over what was read, and give how much changed; a reading overtaken changes nothing.
 
@@ -97,12 +114,11 @@ def finish(
     mine = CalendarFeed.objects.filter(pk=feed.pk, reads=feed.reads)
     if not mine.exists():
         return 0
-    ours = {
-        ref.external_id: ref
-        for ref in ExternalRef.objects.filter(
-            system=feed.system, kind=EVENT, container=feed.container
-        )
-    }
+    refs = ExternalRef.objects.filter(system=feed.system, kind=EVENT, container=feed.container)
+    if not reading.is_whole:
+        named = {one.external_id for one in reading.seen} | set(reading.gone)
+        refs = refs.filter(external_id__in=named)
+    ours = {ref.external_id: ref for ref in refs}
     changed = _judge_ours(feed, reading, ours, now)
     busy = [
         Busy(external_id=one.external_id, starts_at=one.starts_at, ends_at=one.ends_at)
@@ -123,6 +139,7 @@ def finish(
     mine.update(
         sync_token=reading.sync_token,
         read_at=now,
+        read_for=_ids(busy_for),
         failing_since=None,
         last_error="",
         **({"read_whole_at": now} if reading.is_whole else {}),
@@ -176,6 +193,9 @@ def forget_others(*, system: Destination, homes: dict[int, str]) -> int:
         .distinct()
     )
     forgotten = 0
+    # Somebody who comes back to one finds it read anew.
+    feeds = CalendarFeed.objects.filter(system=system.value)
+    feeds.exclude(read_for=[]).exclude(container__in=set(homes.values())).update(read_for=[])
     for notary_id in list(notary_ids):
         home = homes.get(notary_id)
         kept = source_of(system=system, container=home) if home else ""

@@ -29,8 +29,8 @@ def poll(*, now: datetime) -> int:
     keepers = client.keepers()
     homes = {notary.pk: url for url, notaries in keepers.items() for notary in notaries}
     changed = calendar_reading.forget_others(system=SYSTEM, homes=homes)
-    for url, notaries in keepers.items():
-        changed += _read(url, notaries, now)
+    for url in calendar_reading.in_order(system=SYSTEM, containers=keepers):
+        changed += _read(url, keepers[url], now)
     return changed
 
 
@@ -39,7 +39,7 @@ def _read(url: str, notaries: list[Notary], now: datetime) -> int:
     try:
         calendar = client.calendar_of(notary=notaries[0])
         _renew_seals(notaries)
-        reading = _reading(feed, calendar, now)
+        reading = _reading(feed, calendar, notaries, now)
     except ConnectorError as error:
         calendar_reading.fail(feed=feed, error=error, now=now)
         logger.warning("a calendar cannot be read: %s", error.reason)
@@ -49,12 +49,14 @@ def _read(url: str, notaries: list[Notary], now: datetime) -> int:
     return calendar_reading.finish(feed=feed, reading=reading, busy_for=notaries, now=now)
 
 
-def _reading(feed: CalendarFeed, calendar: client.DavCalendar, now: datetime) -> Reading | None:
+def _reading(
+    feed: CalendarFeed, calendar: client.DavCalendar, notaries: list[Notary], now: datetime
+) -> Reading | None:
     """Read the window, or give None when nothing has changed since the last time."""
     asked_at = transactions.database_now()
     state = calendar.state()
     is_same = bool(state.tag) and state.tag == feed.sync_token and feed.failing_since is None
-    if is_same and not calendar_reading.must_read_whole(feed=feed, now=now):
+    if is_same and not calendar_reading.must_read_whole(feed=feed, busy_for=notaries, now=now):
         return None
     seen = read_window(calendar=calendar, state=state, now=now)
     return Reading(seen=seen, gone=(), is_whole=True, asked_at=asked_at, sync_token=state.tag)

@@ -35,15 +35,15 @@ def poll(*, now: datetime) -> int:
         container = notary.calendar_id or settings.GOOGLE_CALENDAR_ID
         owners.setdefault(container, []).extend([notary] if notary.calendar_id else [])
     owners.pop("", None)
-    for container, busy_for in owners.items():
-        changed += _read(container, busy_for, now)
+    for container in calendar_reading.in_order(system=SYSTEM, containers=owners):
+        changed += _read(container, owners[container], now)
     return changed
 
 
 def _read(container: str, busy_for: list[Notary], now: datetime) -> int:
     feed = calendar_reading.begin(system=SYSTEM, container=container)
     try:
-        reading = _reading(feed, now)
+        reading = _reading(feed, busy_for, now)
     except ConnectorError as error:
         calendar_reading.fail(feed=feed, error=error, now=now)
         if not error.permanent:
@@ -53,8 +53,8 @@ def _read(container: str, busy_for: list[Notary], now: datetime) -> int:
     return calendar_reading.finish(feed=feed, reading=reading, busy_for=busy_for, now=now)
 
 
-def _reading(feed: CalendarFeed, now: datetime) -> Reading:
-    if not calendar_reading.must_read_whole(feed=feed, now=now):
+def _reading(feed: CalendarFeed, busy_for: list[Notary], now: datetime) -> Reading:
+    if not calendar_reading.must_read_whole(feed=feed, busy_for=busy_for, now=now):
         try:
             found = _listed(feed.container, {"syncToken": feed.sync_token}, is_whole=False)
         except ConnectorError as error:

@@ -15,6 +15,8 @@ class CalendarFeed(models.Model):
     container = models.CharField(max_length=255)
     sync_token = models.TextField(blank=True)
     reads = models.PositiveIntegerField(default=0)
+    # For whose busy times it was read last, by id: for somebody new it is read as a whole.
+    read_for = models.JSONField(default=list)
     # When the whole window was last read, rather than what had changed.
     read_whole_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)

@@ -257,9 +257,12 @@ def test_busy_times_of_a_calendar_that_is_given_up_are_dropped(
     assert poll() == 1
     assert blocks() == []
     Notary.objects.update(calendar_id=MARIA)
-    CalendarFeed.objects.update(sync_token="")
-    poll()
+    assert poll() == 1
     assert len(blocks()) == 1
+    # Two who keep one calendar are both busy by it.
+    Notary.objects.create(name="B", email="b@example.com", home_zip="77058", calendar_id=MARIA)
+    poll()
+    assert len(blocks()) == 2
     Notary.objects.update(calendar_kind="none")
     poll()
     assert blocks() == []
