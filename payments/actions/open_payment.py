@@ -41,7 +41,7 @@ _TRIES = 4
 
 @dataclass(frozen=True)
 class OpenedPayment:
-    """A payment and what a browser needs to pay it. `is_new`: this call opened the intent."""
+    """A payment and what a browser needs to pay it. `is_new`: nobody had asked for it before."""
 
     payment: Payment
     client_secret: str
@@ -63,6 +63,8 @@ class HoldToPay:
 @dataclass(frozen=True)
 class _Begun:
     payment_id: UUID
+    # Of the same request, whoever stores the reference first: Stripe's webhook may be faster.
+    is_new: bool = False
     # Its amount is not the one due any more, so it must make room for another.
     is_outdated: bool = False
 
@@ -106,15 +108,15 @@ def _go_on(begun: _Begun, now: datetime) -> OpenedPayment | None:
     if requested.intent.status in (IntentStatus.SUCCEEDED, IntentStatus.CANCELED):
         settle_payment(payment_id=begun.payment_id, now=now)
         return None
-    return _opened(begun.payment_id, requested)
+    return _opened(begun, requested)
 
 
-def _opened(payment_id: UUID, requested: RequestedIntent) -> OpenedPayment:
-    payment = Payment.objects.select_related("claim").get(pk=payment_id)
+def _opened(begun: _Begun, requested: RequestedIntent) -> OpenedPayment:
+    payment = Payment.objects.select_related("claim").get(pk=begun.payment_id)
     return OpenedPayment(
         payment=payment,
         client_secret=requested.intent.client_secret,
-        is_new=requested.is_first,
+        is_new=begun.is_new,
         expires_at=payment.claim.expires_at if payment.claim else None,
     )
 
@@ -237,11 +239,12 @@ def _begin_balance(
 
 def _mark(payment: Payment, *, due_cents: int, metadata: dict[str, str], now: datetime) -> _Begun:
     """Freeze the amount with the first request; later ones find it as it is."""
-    if payment.intent_requested_at is None:
+    is_new = payment.intent_requested_at is None
+    if is_new:
         if payment.amount_cents != due_cents:
             change(payment, now=now, amount_cents=due_cents)
         mark_requested(payment, metadata={"payment_id": str(payment.pk), **metadata}, now=now)
-    return _Begun(payment_id=payment.pk)
+    return _Begun(payment_id=payment.pk, is_new=is_new)
 
 
 def _open_one(payments: list[Payment]) -> Payment | None:

@@ -33,12 +33,11 @@ _FIRST_LOOK = timedelta(seconds=30)
 class RequestedIntent:
     """An open intent whose reference is stored.
 
-    `is_first`: this call stored it. `is_over`: the payment ended meanwhile. `is_payable`: what it
-    pays for was still to be paid then.
+    `is_over`: the payment ended meanwhile. `is_payable`: what it pays for was still to be paid
+    then.
     """
 
     intent: Intent
-    is_first: bool
     is_over: bool
     is_payable: bool
 
@@ -143,7 +142,6 @@ def _store(payment_id: UUID, intent: Intent, now: datetime) -> RequestedIntent:
         )
     return RequestedIntent(
         intent=intent,
-        is_first=is_first,
         is_over=not payment.is_open,
         is_payable=is_payable(payment, booking=locked.booking, claim=locked.claim),
     )

@@ -16,6 +16,7 @@ from bookings.models import Booking, Notary, SlotClaim
 from bookings.states import BookingStatus, ClaimState
 from bookings.tests.factories import CUSTOMER, NOW, STAFF, TUESDAY_10, book, hold
 from hmnp.core.errors import ServiceUnavailable
+from payments.actions import request_intent
 from payments.actions.open_payment import HoldToPay, OpenedPayment, open_payment
 from payments.actions.settle_payment import settle_payment
 from payments.models import Payment
@@ -81,6 +82,22 @@ def test_asked_again_it_is_the_same_live_intent(stripe: Stripe) -> None:
     assert first.client_secret == second.client_secret
     assert first.expires_at == second.expires_at
     assert len(stripe.intents()) == 1
+
+
+def test_whoever_asked_first_is_told_so_though_the_webhook_stored_it_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def webhook_is_faster(point: str) -> None:
+        if point == "intent.created" and not seen:
+            seen.append(point)
+            payment = Payment.objects.get()
+            request_intent.request_intent(payment_id=payment.pk, now=NOW)
+
+    seen: list[str] = []
+    monkeypatch.setattr(request_intent, "crashpoint", webhook_is_faster)
+    assert open_for_booking(book()).is_new
+    assert seen
+    assert not open_for_booking(Booking.objects.get()).is_new
 
 
 def test_two_at_once_get_one_intent(stripe: Stripe) -> None:
