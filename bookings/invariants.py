@@ -145,7 +145,7 @@ INVARIANTS = (
             FROM bookings_booking b
             LEFT JOIN bookings_timelineevent e ON e.booking_id = b.id
             GROUP BY b.id
-            -- Told without a change: mails, declined cards, documents put in or taken out.
+            -- Told without a change: mails, declined cards, disputes.
             HAVING b.version <> 1 + count(e.id) FILTER (WHERE NOT (
                           e.action IN ('created', 'message_sent', 'payment_failed')
                           OR (e.action IN ('updated', 'integration_synced')

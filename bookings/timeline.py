@@ -61,11 +61,13 @@ def apply(
     actor: Actor,
     now: datetime,
     changes: Mapping[str, Any],
+    beside: Mapping[str, tuple[Any, Any]] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Change fields of a locked booking by compare-and-swap, raise its version, say so.
 
-    Raises `RollBackAndRetry` when the row is not the one that was read.
+    `beside` tells of what changed in rows that belong to it, before and after. Raises
+    `RollBackAndRetry` when the row is not the one that was read.
     """
     before = {name: getattr(booking, name) for name in changes}
     swapped = Booking.objects.filter(
@@ -86,7 +88,8 @@ def apply(
             name: (before[name], value)
             for name, value in changes.items()
             if before[name] != value and name not in ("pricing", "policy")
-        },
+        }
+        | dict(beside or {}),
         metadata=metadata,
     )
 

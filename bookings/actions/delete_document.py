@@ -31,6 +31,7 @@ def delete_document(*, booking_id: UUID, document_id: UUID, actor: Actor, now: d
             raise NotFound
         if booking.status not in _OPEN:
             raise InvalidStatusTransition
+        kept = booking.files.filter(status=DocumentStatus.STORED).count()
         document.status = DocumentStatus.DELETED
         document.save(update_fields=["status"])
         timeline.apply(
@@ -39,6 +40,7 @@ def delete_document(*, booking_id: UUID, document_id: UUID, actor: Actor, now: d
             actor=actor,
             now=now,
             changes={},
+            beside={"files": (kept, kept - 1)},
             metadata={"documentRemoved": document_id},
         )
         emit(DocumentsChanged(booking_id=booking.pk, version=booking.version, actor=actor))

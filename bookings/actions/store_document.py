@@ -74,6 +74,7 @@ def store_document(
             actor=actor,
             now=now,
             changes={},
+            beside={"files": (kept, kept + 1)},
             metadata={"documentAdded": document_id},
         )
         emit(DocumentsChanged(booking_id=booking.pk, version=booking.version, actor=actor))

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from pytest_django import Settings
 
 from bookings.actions import store_document as module
@@ -18,6 +19,7 @@ from bookings.actions.purge_documents import purge_documents
 from bookings.actions.store_document import store_document
 from bookings.errors import InvalidStatusTransition
 from bookings.events import DocumentsChanged
+from bookings.invariants import INVARIANTS
 from bookings.models import Booking, BookingDocument
 from bookings.session_readiness import missing
 from bookings.tasks import expire_holds
@@ -34,6 +36,7 @@ from bookings.tests.callers import (
 )
 from bookings.tests.factories import CUSTOMER, NOW, a_notary, book
 from bookings.tests.hearing import heard
+from hmnp.core.invariants import find_breaches
 from services.tests.fixtures import Catalogue
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -265,6 +268,7 @@ class TestWhatFollows:
             document_id = upload(booking).json()["documentId"]
             upload(booking, b"no pdf")
             customer_of(booking).delete(f"/bookings/{booking.pk}/documents/{document_id}")
+        assert find_breaches(cursor=connection.cursor(), invariants=INVARIANTS) == []
         versions = [fact.version for fact in facts if isinstance(fact, DocumentsChanged)]
         assert versions == [booking.version + 1, booking.version + 2]
 

@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from bookings.actions.meet_in_person import Meeting, meet_in_person, price_in_person
 from bookings.errors import InvalidStatusTransition, PriceChanged, SlotTaken
 from bookings.events import BookingRescheduled, RefundOwed
+from bookings.invariants import INVARIANTS
 from bookings.links import manage_url
 from bookings.models import Booking, SlotClaim
 from bookings.sessions import SessionStatus
@@ -22,6 +24,7 @@ from bookings.tests.factories import CUSTOMER, MOBILE_SKILLS, a_notary, hold
 from bookings.tests.hearing import heard
 from bookings.tests.remote import remote_booking, start_of_work
 from hmnp.core.cases import CaseKind, CaseSettled
+from hmnp.core.invariants import find_breaches
 from services.catalogue import require_service
 from services.tests.fixtures import Catalogue
 
@@ -92,6 +95,7 @@ def test_what_was_paid_counts_and_the_rest_is_due_at_the_door(booking: Booking) 
         "77573",
     )
     assert (turned.ron_status, turned.ron_join_url) == ("closed", "")
+    assert find_breaches(cursor=connection.cursor(), invariants=INVARIANTS) == []
     assert [type(fact) for fact in facts] == [BookingRescheduled, CaseSettled]
     assert facts[1] == CaseSettled(
         kind=CaseKind.KBA_FAILED,
