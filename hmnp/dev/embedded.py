@@ -114,7 +114,12 @@ def sweep_abandoned(*, parent: Path, prefix: str) -> list[Path]:
     """Stop and delete throw-away servers whose users were killed; answer their folders."""
     swept = []
     for folder in parent.glob(f"{prefix}*"):
-        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        try:
+            is_mine = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+        except FileNotFoundError:
+            # Another test run has swept it meanwhile.
+            continue
+        if not is_mine:
             continue
         lock = folder / "in-use"
         # A folder without the lock file is one that another run is making at this moment.
