@@ -13,6 +13,8 @@ _KINDS = {
     CaseKind.MISMATCH: "Books differ from Stripe",
     CaseKind.UNKNOWN_CHARGE: "Unknown charge",
     CaseKind.KBA_FAILED: "Identity check failed",
+    CaseKind.CALENDAR_CLASH: "Calendar clash",
+    CaseKind.OUTSIDE_CHANGE: "Changed outside",
 }
 
 # As docs/money.md and docs/operations.md say it, for whoever has the case before them.
@@ -39,6 +41,12 @@ _REPAIRS = {
     "whichever is wrong; the books are never edited.",
     "look_at_refund": "Compare the row, the books and Stripe's page. An engineer puts right "
     "whichever is wrong; the books are never edited.",
+    "ask_notary": "Ask the notary which of the two counts, then move or reassign the booking, or "
+    "leave both.",
+    "resync": "Ask whoever changed it outside, then change the booking here; or send it again from "
+    "the booking's page of outside systems, and it is as it was.",
+    "share_calendar": "On the notary's page: correct the calendar's address, user or password; a "
+    "Google calendar must be shared with the service account.",
     "take_again": "Nothing: the next run takes the event that Stripe could not deliver.",
 }
 
