@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
@@ -173,3 +174,11 @@ def settle(booking: Booking, *, tries: int = 40) -> OutboxJob:
             return job
         attempt(job)
     raise AssertionError(f"not done after {tries} attempts: {job.last_error}")
+
+
+def cases() -> list[str]:
+    """Give what people are told of the CRM and have not settled."""
+    found = apps.get_model("desk", "Case")._default_manager.filter(
+        closed_at=None, subject__startswith="ghl:"
+    )
+    return list(found.order_by("pk").values_list("summary", flat=True))

@@ -21,13 +21,13 @@ from bookings.actions.start_booking import start_booking
 from bookings.actions.update_booking import BookingChanges, update_booking
 from bookings.models import Booking
 from bookings.tests.factories import CUSTOMER, STAFF, a_notary
-from hmnp.desk.models import Case
 from integrations.ghl import client, connector, polling
 from integrations.ghl.reconciling import differences
 from integrations.ghl.tests.driving import (
     CRM,
     Crm,
     attempt,
+    cases,
     confirmed,
     job_of,
     settle,
@@ -208,7 +208,7 @@ def test_another_contact_with_the_new_address_is_left_to_a_person(
     _rename(booking)
     assert settle(booking).state == "SUCCEEDED"
     assert crm.appointment(booking)["appointmentStatus"] == "confirmed"
-    assert Case.objects.get().summary.startswith("The CRM has two contacts")
+    assert cases()[0].startswith("The CRM has two contacts")
 
 
 def test_what_was_deleted_there_is_made_anew_and_told_of(crm: Crm, booking: Booking) -> None:
@@ -217,7 +217,7 @@ def test_what_was_deleted_there_is_made_anew_and_told_of(crm: Crm, booking: Book
     _move(booking)
     assert settle(booking).state == "SUCCEEDED"
     check(crm, booking)
-    assert "was deleted in the CRM and made anew" in Case.objects.get().summary
+    assert "was deleted in the CRM and made anew" in cases()[0]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def _live_through(crm: Crm, booking: Booking, action: str, calls: Any, *, times:
     check(crm, booking)
     # What was done though the answer was lost is found, so the call is not made again.
     assert all(fault["hits"] for fault in crm.faults())
-    assert not Case.objects.filter(subject__startswith="ghl:").exists()
+    assert cases() == []
 
 
 IS_NIGHT = "FAULT_FLOWS" in os.environ
@@ -373,7 +373,7 @@ def test_a_worker_killed_between_any_two_calls_leaves_one_of_each(
                 is_done = True
         assert allowed > 5
         check(crm, booking)
-    assert not Case.objects.filter(subject__startswith="ghl:").exists()
+    assert cases() == []
 
 
 def test_the_jobs_of_a_booking_that_was_never_confirmed_show_nothing(

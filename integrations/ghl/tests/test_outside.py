@@ -12,13 +12,13 @@ from bookings.actions.cancel_booking import cancel_booking
 from bookings.actions.update_booking import BookingChanges, update_booking
 from bookings.models import Booking, TimelineEvent
 from bookings.tests.factories import CUSTOMER
-from hmnp.desk.models import Case
 from integrations import inbox, processing, reconciliation
 from integrations.ghl import polling
 from integrations.ghl.reconciling import differences
 from integrations.ghl.tests.driving import (
     Crm,
     attempt,
+    cases,
     confirmed,
     job_of,
     settle,
@@ -39,11 +39,6 @@ def moved_to(start: datetime) -> dict[str, str]:
 
 
 _AT_NIGHT = moved_to(start_of_work(days=5, hour=3))
-
-
-def cases() -> list[str]:
-    open_cases = Case.objects.filter(closed_at=None, subject__startswith="ghl:")
-    return [case.summary for case in open_cases]
 
 
 def agree(crm: Crm, booking: Booking) -> None:
