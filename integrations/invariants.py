@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from hmnp.core.invariants import Backlog, Invariant
 from integrations.destinations import TROUBLED_SQL
+
+OFF = settings.INTEGRATIONS_OFF
 
 INVARIANTS = (
     Invariant(
@@ -31,6 +35,23 @@ INVARIANTS = (
             WHERE r.status = 'SUCCEEDED' AND r.method <> 'DISPUTE'
             GROUP BY r.id HAVING count(j.id) <> 1
         """,
+    ),
+    Invariant(
+        code="I13",
+        name="facts-reach-every-system",
+        says="an appointment to come has a job for each system its service needs",
+        sql="""
+            SELECT b.reference, 'no job was ever written for ' || needed.name
+            FROM bookings_booking b
+            JOIN services_serviceintegration needed ON needed.service_id = b.service_id
+            WHERE b.status IN ('CONFIRMED', 'IN_PROGRESS') AND b.ends_at > clock_timestamp()
+              AND needed.name = ANY(%(systems)s)
+              AND NOT EXISTS (
+                  SELECT 1 FROM integrations_outboxjob j
+                  WHERE j.booking_id = b.id AND j.kind = 'SYNC' AND j.destination = needed.name)
+        """,
+        # Which calendar is told depends on its notary; Stripe is told by payments.
+        params={"systems": [name for name in ("ghl", "proof") if name not in OFF]},
     ),
     Invariant(
         code="I13",

@@ -199,6 +199,11 @@ CORRUPTIONS: dict[str, str] = {
     "facts-have-their-mail": f"DELETE FROM integrations_outboxjob WHERE id = {JOB}",
     "jobs-are-written-once": "DROP INDEX outbox_message_once;"
     + copy("integrations_outboxjob", JOB),
+    "facts-reach-every-system": f"""
+        DELETE FROM integrations_outboxjob
+        WHERE booking_id = {STANDING} AND destination = 'ghl'""",
+    "dead-jobs-call-a-person": f"""
+        UPDATE integrations_outboxjob SET state = 'DEAD' WHERE id = {JOB}""",
     "leases-end": f"""
         UPDATE integrations_outboxjob SET state = 'RUNNING', token = gen_random_uuid(),
                lease_until = '{PAST}' WHERE id = {JOB}""",
