@@ -4,15 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('desk', '0001_initial'),
+        ("desk", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='case',
-            name='kind',
-            field=models.CharField(choices=[('LATE_PAYMENT', 'LATE_PAYMENT'), ('PROCESSING_TOO_LONG', 'PROCESSING_TOO_LONG'), ('REFUND_FAILED', 'REFUND_FAILED'), ('REFUND_NOT_COVERED', 'REFUND_NOT_COVERED'), ('DISPUTE', 'DISPUTE'), ('MISMATCH', 'MISMATCH'), ('UNKNOWN_CHARGE', 'UNKNOWN_CHARGE'), ('INTEGRATION_DEAD', 'INTEGRATION_DEAD'), ('INTEGRATION_PAUSED', 'INTEGRATION_PAUSED'), ('OUTSIDE_MISMATCH', 'OUTSIDE_MISMATCH'), ('OUTSIDE_CHANGE', 'OUTSIDE_CHANGE'), ('CALENDAR_CLASH', 'CALENDAR_CLASH'), ('KBA_FAILED', 'KBA_FAILED'), ('MESSAGE_BOUNCED', 'MESSAGE_BOUNCED')], max_length=30),
+            model_name="case",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("LATE_PAYMENT", "LATE_PAYMENT"),
+                    ("PROCESSING_TOO_LONG", "PROCESSING_TOO_LONG"),
+                    ("REFUND_FAILED", "REFUND_FAILED"),
+                    ("REFUND_NOT_COVERED", "REFUND_NOT_COVERED"),
+                    ("DISPUTE", "DISPUTE"),
+                    ("MISMATCH", "MISMATCH"),
+                    ("UNKNOWN_CHARGE", "UNKNOWN_CHARGE"),
+                    ("INTEGRATION_DEAD", "INTEGRATION_DEAD"),
+                    ("INTEGRATION_PAUSED", "INTEGRATION_PAUSED"),
+                    ("OUTSIDE_MISMATCH", "OUTSIDE_MISMATCH"),
+                    ("OUTSIDE_CHANGE", "OUTSIDE_CHANGE"),
+                    ("CALENDAR_CLASH", "CALENDAR_CLASH"),
+                    ("KBA_FAILED", "KBA_FAILED"),
+                    ("MESSAGE_BOUNCED", "MESSAGE_BOUNCED"),
+                ],
+                max_length=30,
+            ),
         ),
     ]
