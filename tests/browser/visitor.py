@@ -96,6 +96,8 @@ class Visitor:
         """
         if name in self.looked_at:
             return
+        # Right after a click the next page may be half there.
+        self.page.wait_for_load_state()
         is_new = like not in self.looked_at
         self.looked_at |= {name, like} if like else {name}
         for size in (PHONE, DESK):
