@@ -117,6 +117,17 @@ def test_what_has_begun_or_ended_takes_nothing(own: Client, booking: Booking, st
     assert booking.files.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "page"), [("session", "session"), ("in_person", "in-person"), ("nonsense", "")]
+)
+def test_a_mail_may_lead_straight_to_its_page(
+    client: Client, booking: Booking, name: str, page: str
+) -> None:
+    parts = urlsplit(manage_url(booking=booking, leads_to=name))
+    answer = client.get(f"{parts.path}?{parts.query}")
+    assert answer["Location"] == f"/manage/{booking.pk}{f'/{page}' if page else ''}"
+
+
 def test_a_stranger_finds_nothing(booking: Booking) -> None:
     stranger = Client()
     assert stranger.get(path(booking)).status_code == 404

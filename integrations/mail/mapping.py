@@ -53,6 +53,13 @@ _WITH_CALENDAR_FILE = (
 )
 
 
+# The page that answers the mail at once, by its name there.
+_LEADS_TO = {
+    MessageKind.DOCUMENTS_MISSING: "session",
+    MessageKind.IDENTITY_FAILED: "in_person",
+}
+
+
 def compose(*, kind: MessageKind, booking: Booking, job: OutboxJob, now: datetime) -> OutgoingMail:
     """Write the mail of one message job from the booking as it is `now`."""
     # A booking that never stood is in nobody's calendar.
@@ -104,7 +111,7 @@ def _facts(kind: MessageKind, booking: Booking) -> dict[str, Any]:
     }
     if kind is not MessageKind.ADDRESS_CHANGED and kind not in FOR_NOTARIES:
         # The former address must not get a way in, nor anybody else.
-        facts["manage_url"] = manage_url(booking=booking)
+        facts["manage_url"] = manage_url(booking=booking, leads_to=_LEADS_TO.get(kind, ""))
     return facts
 
 

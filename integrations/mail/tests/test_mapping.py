@@ -334,6 +334,16 @@ def test_a_pay_link_leads_to_the_card_form(booking: Booking) -> None:
     assert sent.subject.startswith("Pay $")
 
 
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [(MessageKind.DOCUMENTS_MISSING, "session"), (MessageKind.IDENTITY_FAILED, "in_person")],
+)
+def test_what_is_asked_for_is_one_click_away(
+    booking: Booking, kind: MessageKind, page: str
+) -> None:
+    assert f"&next={page}" in mail(kind, booking).text
+
+
 def test_the_calendar_file_keeps_its_uid_and_raises_its_sequence(booking: Booking) -> None:
     def event(kind: MessageKind) -> tuple[Any, Any]:
         calendar = Calendar.from_ical(mail(kind, booking).attachments[0].content)
