@@ -41,10 +41,7 @@ def booking_outside(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Outside systems of {booking.reference}",
         "booking": booking,
-        "systems": [
-            {"held": one, "name": NAMES[one.destination]}
-            for one in held
-        ],
+        "systems": [{"held": one, "name": NAMES[one.destination]} for one in held],
         "messages_sent": [
             {"job": job, "what": f"{job.message_kind.replace('_', ' ')} ({_name(job)})"}
             for job in sent
