@@ -7,14 +7,15 @@ from datetime import datetime
 
 from sandbox import webhooks
 from sandbox.config import Config
-from sandbox.ghl import appointments, contacts, control, opportunities
+from sandbox.courier import Courier
+from sandbox.ghl import appointments, calendars, contacts, control, opportunities
 from sandbox.ghl.call import Meter, api_route
 from sandbox.ghl.events import SCHEME
 from sandbox.store import Store
 from sandbox.systems import Holding, Panel
 from sandbox.wire import Json, Route
 
-_ENDPOINTS = (*contacts.ENDPOINTS, *opportunities.ENDPOINTS, *appointments.ENDPOINTS)
+_MODULES = (contacts, opportunities, appointments, calendars)
 _KINDS = {
     "ghl_contacts": "ghl_contact",
     "ghl_opportunities": "ghl_opportunity",
@@ -39,12 +40,13 @@ class Ghl:
         self.routes: tuple[Route, ...] = (
             *(
                 api_route(store=store, config=config, meter=self._meter, endpoint=endpoint)
-                for endpoint in _ENDPOINTS
+                for module in _MODULES
+                for endpoint in module.ENDPOINTS
             ),
             *control.routes(store=store, config=config, meter=self._meter),
             *webhooks.routes(store=store, scheme=SCHEME),
         )
-        self._courier = webhooks.Courier(store=store, scheme=SCHEME)
+        self._courier = Courier(store=store, scheme=SCHEME)
         self.reset()
 
     def start(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sandbox.ghl import contacts, events
-from sandbox.ghl.call import CALENDARS, CONTACTS, Call, Endpoint, new_id
+from sandbox.ghl.call import CALENDARS, Call, Endpoint, new_id
 from sandbox.ghl.errors import Refused, missing
 from sandbox.ghl.fields import FLAG, INSTANT, NEEDED, TEXT, Field, instant
 from sandbox.wire import Json
@@ -15,7 +15,6 @@ ZONE = ZoneInfo("America/Chicago")
 USERS = ("user_sandbox", "user_frontdesk")
 SLOT = timedelta(minutes=30)
 _STATUSES = ("new", "confirmed", "cancelled", "showed", "noshow", "invalid")
-_OPEN_HOURS = range(8, 18)
 
 
 def find(call: Call, name: str) -> Json:
@@ -43,19 +42,20 @@ def _check(call: Call, appointment: Json, params: Json) -> None:
         raise Refused("The calendar id is invalid.")
     if appointment["assignedUserId"] not in ("", *USERS):
         raise Refused("The user id not part of calendar team.", status=422)
-    start, end = _times(appointment)
+    start, end = times(appointment)
     if end <= start:
         raise Refused("The end time must be after the start time.", status=422)
     if params.get("ignoreFreeSlotValidation") or not {"startTime", "endTime"} & set(params):
         return
     for other in live(call):
         if other["id"] != appointment["id"]:
-            begins, ends = _times(other)
+            begins, ends = times(other)
             if begins < end and start < ends:
                 raise Refused("The slot you have selected is no longer available.")
 
 
-def _times(appointment: Json) -> tuple[datetime, datetime]:
+def times(appointment: Json) -> tuple[datetime, datetime]:
+    """Return when an appointment begins and ends."""
     return (
         datetime.fromisoformat(appointment["startTime"]),
         datetime.fromisoformat(appointment["endTime"]),
@@ -112,7 +112,7 @@ def save(call: Call, appointment: Json, params: Json) -> Json:
     if "startTime" in params:
         changed["startTime"] = _local(params["startTime"])
         if "endTime" not in params:
-            start, end = _times(appointment)
+            start, end = times(appointment)
             length = end - start
             new_start = datetime.fromisoformat(changed["startTime"])
             changed["endTime"] = (new_start + length).isoformat(timespec="seconds")
@@ -138,13 +138,14 @@ def _answer(appointment: Json) -> Json:
     return {name: appointment[name] for name in (*names, *more)}
 
 
-def _event(appointment: Json) -> Json:
+def shown(appointment: Json) -> Json:
+    """Return an appointment as it is shown."""
     return {k: v for k, v in appointment.items() if k not in ("deleted", "toNotify")}
 
 
 def get(call: Call) -> Json:
     """Return an appointment."""
-    return {"event": _event(find(call, call.ref))}
+    return {"event": shown(find(call, call.ref))}
 
 
 def delete(call: Call) -> Json:
@@ -157,66 +158,6 @@ def remove(call: Call, appointment: Json) -> None:
     """Delete and tell of it."""
     call.store.replace(doc=appointment | {"deleted": True})
     _tell(call, "AppointmentDelete", appointment)
-
-
-def of_contact(call: Call) -> Json:
-    """Return a contact's appointments; like the real one, with times of no zone."""
-    contact = contacts.find(call, call.ref)
-    found = call.store.select(kind="ghl_appointment", where="parent = ?", args=(contact["id"],))
-    return {
-        "events": [
-            _event(each)
-            | {name: each[name][:19].replace("T", " ") for name in ("startTime", "endTime")}
-            for each in found
-            if not each["deleted"]
-        ]
-    }
-
-
-def listing(call: Call) -> Json:
-    """Return the calendar's appointments that begin in a span of epoch milliseconds."""
-    start, end = _span(call, "startTime", "endTime")
-    if not {"calendarId", "userId", "groupId"} & set(call.query):
-        raise Refused("Either of userId, groupId or calendarId is required.")
-    return {
-        "events": [
-            _event(each)
-            for each in call.store.select(kind="ghl_appointment")
-            if not each["deleted"]
-            and each["calendarId"] == call.query.get("calendarId", each["calendarId"])
-            and start <= _times(each)[0] < end
-        ]
-    }
-
-
-def free_slots(call: Call) -> Json:
-    """Return the free half hours of the days asked for, 31 at most."""
-    start, end = _span(call, "startDate", "endDate")
-    if end - start > timedelta(days=31):
-        raise Refused("The date range must be at most 31 days.")
-    taken = [_times(each) for each in live(call)]
-    days: dict[str, Json] = {}
-    moment = start.astimezone(ZONE).replace(minute=0, second=0, microsecond=0)
-    while moment < end:
-        if (
-            moment >= start
-            and moment.hour in _OPEN_HOURS
-            and not any(begins < moment + SLOT and moment < ends for begins, ends in taken)
-        ):
-            day = days.setdefault(moment.date().isoformat(), {"slots": []})
-            day["slots"].append(moment.isoformat())
-        moment = (moment.astimezone(UTC) + SLOT).astimezone(ZONE)
-    return days
-
-
-def _span(call: Call, first: str, last: str) -> tuple[datetime, datetime]:
-    try:
-        start, end = (
-            datetime.fromtimestamp(int(call.query[name]) / 1000, UTC) for name in (first, last)
-        )
-    except (ValueError, OverflowError) as error:
-        raise Refused([f"{first} and {last} must be epoch milliseconds"], status=422) from error
-    return start, end
 
 
 _CHANGEABLE = {
@@ -276,33 +217,5 @@ ENDPOINTS = (
         versions=CALENDARS,
         body={},
         status=201,
-    ),
-    Endpoint(
-        method="GET",
-        pattern="/calendars/events",
-        run=listing,
-        scope=_READ,
-        versions=CALENDARS,
-        query={
-            "locationId": NEEDED,
-            "startTime": NEEDED,
-            "endTime": NEEDED,
-            **dict.fromkeys(("calendarId", "userId", "groupId"), TEXT),
-        },
-    ),
-    Endpoint(
-        method="GET",
-        pattern="/calendars/{id}/free-slots",
-        run=free_slots,
-        scope="calendars.readonly",
-        versions=CALENDARS,
-        query={"startDate": NEEDED, "endDate": NEEDED, "timezone": TEXT, "userId": TEXT},
-    ),
-    Endpoint(
-        method="GET",
-        pattern="/contacts/{id}/appointments",
-        run=of_contact,
-        scope="contacts.readonly",
-        versions=CONTACTS,
     ),
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sandbox import webhooks
 from sandbox.config import Config
+from sandbox.courier import Courier
 from sandbox.postmark import api, bounces, reading, searching
 from sandbox.store import Store
 from sandbox.systems import Holding, Panel
@@ -28,7 +29,7 @@ class Postmark:
             *bounces.routes(store=store),
             *reading.routes(store=store),
         )
-        self._courier = webhooks.Courier(store=store, scheme=bounces.SCHEME)
+        self._courier = Courier(store=store, scheme=bounces.SCHEME)
         self.reset()
 
     def start(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox import webhooks
 from sandbox.config import Config
+from sandbox.courier import Courier
 from sandbox.proof import (
     control,
     documents,
@@ -59,7 +60,7 @@ class Proof:
             *control.routes(store=store),
             *webhooks.routes(store=store, scheme=SCHEME),
         )
-        self._courier = webhooks.Courier(store=store, scheme=SCHEME)
+        self._courier = Courier(store=store, scheme=SCHEME)
         self.reset()
 
     def start(self) -> None:

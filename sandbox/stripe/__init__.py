@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.config import Config
+from sandbox.courier import Courier
 from sandbox.store import Store
 from sandbox.stripe import (
     browser,
@@ -21,7 +22,7 @@ from sandbox.stripe.call import Call
 from sandbox.stripe.objects import shown
 from sandbox.stripe.webhooks import SCHEME
 from sandbox.systems import Holding, Panel
-from sandbox.webhooks import Courier, configure_endpoint, panels
+from sandbox.webhooks import configure_endpoint, panels
 from sandbox.wire import Json, Route
 
 _MODULES = (intents, charges, refunds, events, payment_methods, customers, disputes)
