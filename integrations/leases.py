@@ -7,7 +7,7 @@ from datetime import timedelta
 
 # A killed worker's job is due again after its lease and rung within one sweep: under a minute.
 # The task's own hard limit is shorter, so no living worker outlasts its lease.
-LEASE = timedelta(seconds=50)
+LEASE = timedelta(seconds=45)
 TASK_SOFT_LIMIT_SECONDS = 30
 TASK_HARD_LIMIT_SECONDS = 40
 _FIRST_DELAY_SECONDS = 5
