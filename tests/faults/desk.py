@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.faults.flows import Flow
-from tests.faults.site import Site
+from tests.faults.site import PATIENCE_SECONDS, Site
 
 # Of `load_demo`.
 STAFF = {"username": "staff", "password": "houston-demo-2026"}
-PATIENCE_SECONDS = 60.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 

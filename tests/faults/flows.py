@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.faults.site import Site
+from tests.faults.site import PATIENCE_SECONDS, Site
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -29,7 +29,6 @@ ORDERS = {
     "booking first": BOOKING_FIRST,
     "without a hold": WITHOUT_HOLD,
 }
-PATIENCE_SECONDS = 120.0
 # How long a customer watches a payment that is under way, before leaving it to the bank.
 BANK_SECONDS = 3.0
 # Answers that mean "not now": a dead sandbox behind the site, a twin still at work.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -10,10 +9,9 @@ import pytest
 
 from tests.faults.flows import BOOKING_FIRST, INTENT_FIRST, ORDERS, Flow, run_all
 from tests.faults.judging import judge
-from tests.faults.site import Site
+from tests.faults.site import IS_NIGHT, Site
 
 pytestmark = pytest.mark.slow
-IS_NIGHT = "FAULT_FLOWS" in os.environ
 
 ACTIONS = {
     "delay": 400,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.faults.flows import BOOKING_FIRST, INTENT_FIRST, ORDERS, WITHOUT_HOLD, Flow, run_all
 from tests.faults.judging import judge
 from tests.faults.points import BY_CUSTOMERS, BY_DAY
-from tests.faults.site import Site
+from tests.faults.site import IS_NIGHT, Site
 
 pytestmark = pytest.mark.slow
 
-IS_NIGHT = "FAULT_FLOWS" in os.environ
 VICTIMS: dict[str, tuple[str, ...]] = {"all of them": ("web", "worker", "sandbox")}
 CUSTOMERS = {"any order": tuple(ORDERS.values())}
 if IS_NIGHT:

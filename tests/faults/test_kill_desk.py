@@ -18,7 +18,7 @@ from tests.faults.desk import mailed, money_page, staff
 from tests.faults.flows import INTENT_FIRST, Flow, run_all
 from tests.faults.judging import judge
 from tests.faults.points import BY_LATE_MONEY, BY_OTHERS, BY_STAFF
-from tests.faults.site import Site
+from tests.faults.site import PATIENCE_SECONDS, Site
 
 pytestmark = [
     pytest.mark.slow,
@@ -211,7 +211,7 @@ LET_GO = """
 """
 
 
-def _wait(site: Site, is_so: Callable[[], object], *, seconds: float = 60) -> None:
+def _wait(site: Site, is_so: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for what the worker does; the sweepers help, as they would every few seconds."""
     deadline = time.monotonic() + seconds
     while not is_so():
