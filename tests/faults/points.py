@@ -42,8 +42,10 @@ BY_STAFF = frozenset(
 BY_LATE_MONEY = frozenset({"late.reclaimed", "late.kept", "late.chosen", "late.declined"})
 # What a bank says, and what a look at Stripe's own records finds; the last in the command.
 BY_OTHERS = frozenset({"dispute.recorded", "reconcile.recorded", "unknown.refunded"})
+# What a connector does between its own notes and the outside, in the worker.
+BY_CONNECTORS = frozenset({"calendar.noted", "calendar.put", "calendar.removed"})
 
-POINTS = BY_CUSTOMERS | BY_STAFF | BY_LATE_MONEY | BY_OTHERS
+POINTS = BY_CUSTOMERS | BY_STAFF | BY_LATE_MONEY | BY_OTHERS | BY_CONNECTORS
 # Met in every run of the suite; the others by night. One of each kind of gap: before a commit,
 # after it and before the answer, between Stripe's commit and ours, between a send and its record.
 BY_DAY = frozenset(

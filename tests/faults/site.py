@@ -34,6 +34,9 @@ NUMBER = int(WORKER.removeprefix("gw"))
 IS_NIGHT = "FAULT_FLOWS" in os.environ
 # A night may be shared with others; nothing is concluded from how long something takes.
 PATIENCE_SECONDS = 600.0 if IS_NIGHT else 120.0
+# Money and mail; `test_outside` has the other systems, and every connector tests of its own.
+ALL_BUT_MAIL = "ghl,google_calendar,caldav,proof,sms"
+REDIS_DATABASES = {"faults": 8, "outside": 12}
 # The storms' clients must meet inside the web server, not queue up in front of it.
 WEB = {"workers": 2, "threads": 8}
 # Most of what they do under faults is to wait for an answer.
@@ -284,12 +287,19 @@ def _database_url(name: str) -> str:
 
 
 @contextmanager
-def running_site(*, folder: Path, guard: Guard) -> Iterator[Site]:
-    """Make a database, fill it as a developer's, start everything; take it all away at the end."""
-    name = f"faults_{WORKER}"
+def running_site(
+    *, folder: Path, guard: Guard, name: str = "faults", off: str = ALL_BUT_MAIL
+) -> Iterator[Site]:
+    """Make a database, fill it as a developer's, start everything; take it all away at the end.
+
+    `off` are the outside systems it does not use; each `name` has a database and a Redis of its
+    own, of which there are two a worker of the suite.
+    """
+    first = REDIS_DATABASES[name]
+    name = f"{name}_{WORKER}"
     points = folder / "crashpoints"
     points.mkdir()
-    base, redis_base = 8 + 2 * NUMBER, os.environ["REDIS_URL"].rpartition("/")[0]
+    base, redis_base = first + 2 * NUMBER, os.environ["REDIS_URL"].rpartition("/")[0]
     port, sandbox_port = quiet_port(), quiet_port()
     live = LiveProcesses(
         folder=folder,
@@ -301,6 +311,7 @@ def running_site(*, folder: Path, guard: Guard) -> Iterator[Site]:
             "PORT": str(port),
             "SANDBOX_PORT": str(sandbox_port),
             "CRASHPOINT": str(points),
+            "INTEGRATIONS_OFF": off,
         },
         port=port,
         sandbox_port=sandbox_port,

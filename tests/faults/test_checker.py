@@ -199,9 +199,10 @@ CORRUPTIONS: dict[str, str] = {
     "facts-have-their-mail": f"DELETE FROM integrations_outboxjob WHERE id = {JOB}",
     "jobs-are-written-once": "DROP INDEX outbox_message_once;"
     + copy("integrations_outboxjob", JOB),
-    "facts-reach-every-system": f"""
-        DELETE FROM integrations_outboxjob
-        WHERE booking_id = {STANDING} AND destination = 'ghl'""",
+    # A system that one booking's facts reach, and another's do not.
+    "facts-reach-every-system": copy(
+        "integrations_outboxjob", JOB, kind="SYNC", destination="ghl", message_kind="", recipient=""
+    ),
     "dead-jobs-call-a-person": f"""
         UPDATE integrations_outboxjob SET state = 'DEAD' WHERE id = {JOB}""",
     "leases-end": f"""

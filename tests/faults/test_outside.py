@@ -1,0 +1,176 @@
+"""By night: every outside system fails in every way while workers are killed; none holds two."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from hmnp.dev.guard import Guard
+from tests.faults.flows import WITHOUT_HOLD, Flow, run_all
+from tests.faults.judging import judge
+from tests.faults.points import BY_CONNECTORS
+from tests.faults.site import IS_NIGHT, Site, running_site
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not IS_NIGHT, reason="by day only mail and the CRM are on in these tests"),
+]
+
+KILLS = 60
+# GoHighLevel's rate budget is kept, and takes its time.
+ROUNDS = 1000
+ACTIONS = (
+    "timeout_before_commit",
+    "timeout_after_commit",
+    "error_500",
+    "error_500_after_commit",
+    "error_429",
+    "reset",
+    "reset_after_commit",
+    "garbage",
+)
+SYSTEMS = ("ghl", "google", "proof")
+ZIP = "77573"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) -> Iterator[Site]:
+    """A site that tells every system outside."""
+    folder = tmp_path_factory.mktemp("outside")
+    with running_site(folder=folder, guard=process_guard, name="outside", off="caldav,sms") as made:
+        yield made
+
+
+def _mobile(site: Site, count: int, *, first: int = 0) -> list[Flow]:
+    """Give customers of mobile appointments a day apart, so that each can be driven to."""
+    flows = []
+    for number in range(count):
+        (day,) = site.rows("SELECT (current_date + %s::int)::text", 2 + first + number)[0]
+        start = site.free_starts(slug="standard-notary", first_day=day, zip_code=ZIP)[0]
+        steps = (*WITHOUT_HOLD[:-1], "cancel") if number % 4 == 3 else WITHOUT_HOLD[:-1]
+        flows.append(
+            Flow(site=site, steps=steps, slug="standard-notary", zip_code=ZIP, start=start)
+        )
+    return flows
+
+
+def _kill_workers(site: Site, stop: threading.Event, killed: Counter[str], seed: int) -> None:
+    """Kill one of the worker's processes, or all of them, every half second."""
+    chance = random.Random(seed)  # noqa: S311 -- chooses victims
+    while not stop.is_set():
+        if chance.random() < 0.3:
+            site.kill_and_start("worker")
+            killed["tree"] += 1
+        else:
+            parent = psutil.Process(site.children["worker"].process.pid)
+            if children := parent.children():
+                chance.choice(children).kill()
+                killed["child"] += 1
+        time.sleep(0.5)
+
+
+def test_sixty_killed_workers_and_every_fault_leave_one_object_a_booking_and_system(
+    site: Site,
+) -> None:
+    flows = [
+        *_mobile(site, 24),
+        *(Flow(site=site, steps=WITHOUT_HOLD[:-1]) for _ in range(16)),
+        *(Flow(site=site, steps=(*WITHOUT_HOLD[:-1], "cancel")) for _ in range(8)),
+    ]
+    for system in SYSTEMS:
+        for action in ACTIONS:
+            site.fail(action, times=4, ms=1500, system=system)
+    killed: Counter[str] = Counter()
+    stop = threading.Event()
+    killer = threading.Thread(target=_kill_workers, args=[site, stop, killed, len(flows)])
+    killer.start()
+    begun = time.monotonic()
+    try:
+        run_all(flows)
+        while sum(killed.values()) < KILLS:
+            for name in ("integrations.sweep_outbox", "integrations.sweep_inbox"):
+                site.broker.send_task(name)
+            site.rows("UPDATE integrations_outboxjob SET run_at = now() WHERE state = 'READY'")
+            time.sleep(1)
+    finally:
+        stop.set()
+        killer.join()
+    site.quiesce(rounds=ROUNDS)
+    print(f"{len(flows)} bookings, killed {dict(killed)}, {time.monotonic() - begun:.0f} s")  # noqa: T201 -- the night's figures
+    judge(site, flows)
+    _one_each(site, flows)
+
+
+def test_dying_while_a_calendar_is_written_leaves_one_event(site: Site) -> None:
+    site.arm(*BY_CONNECTORS)
+    flows = _mobile(site, 8, first=30)
+    for _ in range(4):
+        run_all(flow for flow in flows if not flow.tried)
+        site.quiesce(rounds=ROUNDS)
+        if not site.armed():
+            break
+    assert site.deaths().keys() == BY_CONNECTORS
+    judge(site, flows)
+    _one_each(site, flows)
+
+
+def test_a_redis_that_forgets_everything_loses_no_job(site: Site) -> None:
+    flows = _mobile(site, 3, first=45)
+    broker = redis.Redis.from_url(site.live.environment["CELERY_BROKER_URL"])
+    for flow in flows:
+        flow.run()
+        broker.flushdb()
+        redis.Redis.from_url(site.live.environment["REDIS_URL"]).flushdb()
+    site.kill_and_start("worker")
+    site.quiesce(rounds=ROUNDS)
+    judge(site, flows)
+    _one_each(site, flows)
+
+
+def _one_each(site: Site, flows: list[Flow]) -> None:
+    """Assert that each standing booking is once in each of its systems, a cancelled one nowhere."""
+    ledger = site.ledger()
+    appointments = Counter(
+        one["title"].rpartition("(")[2].rstrip(")")
+        for one in ledger["ghl_appointments"]
+        if not one.get("deleted") and one["appointmentStatus"] not in ("cancelled", "invalid")
+    )
+    sessions = Counter(
+        one["external_id"]
+        for one in ledger["proof_transactions"]
+        if one["detailed_status"] not in ("recalled", "deleted")
+    )
+    events = Counter(_bookings_of(ledger["google_events"]))
+    wrong = []
+    for flow in flows:
+        booking, name = flow.booking(), flow.made["booking"]["id"]
+        stands = int(booking["status"] == "CONFIRMED")
+        held = {
+            "GoHighLevel": (appointments[booking["reference"]], stands),
+            "Proof": (sessions[name], stands if flow.slug == "ron" else 0),
+            "Google": (events[name], stands if flow.zip_code else 0),
+        }
+        wrong += [
+            f"{flow.name} is {booking['status']}: {system} holds {count}, not {expected}"
+            for system, (count, expected) in held.items()
+            if count != expected
+        ]
+    assert wrong == []
+    jobs = "SELECT destination, state FROM integrations_outboxjob WHERE state = 'DEAD'"
+    assert site.rows(jobs) == []
+
+
+def _bookings_of(events: list[dict[str, Any]]) -> list[str]:
+    return [
+        event["extendedProperties"]["private"]["booking_id"]
+        for event in events
+        if event["status"] != "cancelled" and "extendedProperties" in event
+    ]
