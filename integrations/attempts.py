@@ -81,9 +81,11 @@ def _claim(job_id: UUID) -> OutboxJob | None:
     job = OutboxJob.objects.get(pk=job_id)
     if job.kind == JobKind.SYNC and has_newer(job):
         _end(job, JobState.SUPERSEDED, "a newer version exists")
+        _ring_waiting(job)
         return None
     if job.attempts > job.max_attempts:
         _bury(job, "its worker was lost at the last attempt")
+        _ring_waiting(job)
         return None
     return job
 
