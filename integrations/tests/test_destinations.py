@@ -214,14 +214,20 @@ def test_the_more_urgent_of_two_due_jobs_is_rung_first(booking: Booking) -> None
     assert due_jobs.take_unanswered() == [fast.pk, slow.pk]
 
 
+def _is_taken() -> bool:
+    try:
+        budgets.take(destination=Destination.GHL)
+    except Postponed:
+        return False
+    return True
+
+
 def test_no_more_calls_than_the_budget_are_made_in_any_ten_seconds() -> None:
     budget = budgets.BUDGETS[Destination.GHL]
     assert budget.burst + 10 * budget.per_second <= 100
     begun, taken = time.monotonic(), 0
-    with pytest.raises(Postponed):
-        while True:
-            budgets.take(destination=Destination.GHL)
-            taken += 1
+    while _is_taken():
+        taken += 1
     refilled = (time.monotonic() - begun) * budget.per_second
     assert budget.burst <= taken <= budget.burst + refilled
     DestinationState.objects.update(refilled_at=timezone.now() - timedelta(seconds=1))
