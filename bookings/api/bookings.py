@@ -37,7 +37,7 @@ from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Kind, principal_of
 from hmnp.core import tokens
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
-from hmnp.core.api.schema import errors
+from hmnp.core.api.schema import LOCATION, errors, etag_of
 from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import ValidationFailed
@@ -85,7 +85,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="createBooking",
         summary="Book",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, LOCATION, etag_of(201)],
         request=BookingCreateSerializer,
         responses={
             201: OpenApiResponse(CreatedBookingSerializer, "Booked; `Location` names it."),
@@ -115,7 +115,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="getBooking",
         summary="One booking",
-        parameters=[BOOKING_ID],
+        parameters=[BOOKING_ID, etag_of(200)],
         responses={200: BookingSerializer, **errors(401, 403, 404)},
     )
     def retrieve(self, request: Request, booking_id: str) -> Response:
@@ -125,7 +125,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="replaceBooking",
         summary="Replace what may be edited; another time or address is a move",
-        parameters=[BOOKING_ID, IF_MATCH],
+        parameters=[BOOKING_ID, IF_MATCH, etag_of(200)],
         request=CustomerSerializer,
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
@@ -136,7 +136,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="changeBooking",
         summary="Change some of what may be edited; another time or address is a move",
-        parameters=[BOOKING_ID, IF_MATCH],
+        parameters=[BOOKING_ID, IF_MATCH, etag_of(200)],
         request=BookingPatchSerializer,
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
@@ -147,7 +147,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="cancelBooking",
         summary="Cancel; the booking stays and says what goes back",
-        parameters=[BOOKING_ID, IF_MATCH, CancelQuerySerializer],
+        parameters=[BOOKING_ID, IF_MATCH, CancelQuerySerializer, etag_of(200)],
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 503)},
     )
     def destroy(self, request: Request, booking_id: str) -> Response:
@@ -168,7 +168,7 @@ class BookingViewSet(ApiViewSet):
     @extend_schema(
         operation_id="previewCancellation",
         summary="What cancelling now would keep and give back; nothing is changed",
-        parameters=[BOOKING_ID],
+        parameters=[BOOKING_ID, etag_of(200)],
         responses={200: CancellationPreviewSerializer, **errors(401, 403, 404, 409)},
     )
     @action(detail=True, methods=["get"])

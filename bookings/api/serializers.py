@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from phonenumber_field.serializerfields import PhoneNumberField
 from rest_framework import serializers
 
@@ -28,6 +29,7 @@ class CountField(StrictIntegerField):
         super().__init__(min_value=1, max_value=1000, default=1, **kwargs)
 
 
+@extend_schema_field({"type": "boolean", "enum": [True]})
 class AcceptedField(StrictBooleanField):
     """A consent that must be given: only true will do."""
 
@@ -38,6 +40,7 @@ class AcceptedField(StrictBooleanField):
         return True
 
 
+@extend_schema_field({"type": "string", "minLength": 10, "maxLength": 40})
 class PlainPhoneField(PhoneNumberField):
     """A phone number in any usual form; E.164 inside."""
 
@@ -98,7 +101,7 @@ class CustomerSerializer(StrictSerializer):
     documents = CountField()
     signerDetails = serializers.ListField(child=SignerSerializer(), default=list, max_length=20)
     specialInstructions = StrictCharField(
-        max_length=500, required=False, allow_blank=True, default=""
+        has_lines=True, max_length=500, required=False, allow_blank=True, default=""
     )
     scheduledDateTime = InstantField()
 

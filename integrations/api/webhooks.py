@@ -42,7 +42,6 @@ def _describe(provider: Provider, *, header: str, unstored_status: int) -> Any:
         summary=f"Take an event from {provider.value}",
         description="For the provider only. The signature is checked over the raw body; the event "
         "is stored once, also when it is repeated or of a kind that changes nothing here.",
-        auth=[],
         request={"application/json": OpenApiTypes.OBJECT},
         parameters=[OpenApiParameter(header, str, OpenApiParameter.HEADER, required=True)],
         responses={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hmnp.core.api.serializers import StrictCharField, StrictSerializer
@@ -12,6 +13,7 @@ from hmnp.core.api.serializers import StrictCharField, StrictSerializer
 _ZIP = re.compile(r"([0-9]{5})(-[0-9]{4})?")
 
 
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{5}(-[0-9]{4})?$"})
 class ZipField(StrictCharField):
     """A ZIP code; of a ZIP+4 the first five digits count."""
 
@@ -23,6 +25,7 @@ class ZipField(StrictCharField):
         return found[1]
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z]{2}$"})
 class StateField(StrictCharField):
     """A state by its two letters."""
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import principal_of
-from hmnp.core.api.schema import errors
+from hmnp.core.api.schema import errors, etag_of
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import DomainError
 from hmnp.core.limits import Action
@@ -53,8 +53,8 @@ class ServiceViewSet(ApiViewSet):
     @extend_schema(
         operation_id="listServices",
         summary="The services on offer",
+        parameters=[etag_of(200, 304)],
         responses={200: ServiceListSerializer, 304: None, **errors(401)},
-        auth=[],
     )
     def list(self, request: Request) -> Response:
         """Answer the active services."""
@@ -64,9 +64,11 @@ class ServiceViewSet(ApiViewSet):
     @extend_schema(
         operation_id="getService",
         summary="One service, by its id or its slug",
-        parameters=[OpenApiParameter("id_or_slug", str, OpenApiParameter.PATH)],
+        parameters=[
+            OpenApiParameter("id_or_slug", str, OpenApiParameter.PATH),
+            etag_of(200, 304),
+        ],
         responses={200: ServiceDefinitionSerializer, 304: None, **errors(401, 404)},
-        auth=[],
     )
     def retrieve(self, request: Request, id_or_slug: str) -> Response:
         """Answer one active service."""
@@ -80,7 +82,6 @@ class ServiceViewSet(ApiViewSet):
         summary="A price by ZIP code",
         parameters=[PricingQuerySerializer],
         responses=_PRICE_ANSWERS,
-        auth=[],
     )
     @action(detail=False, methods=["get"], url_path="pricing")
     def pricing(self, request: Request) -> Response:
@@ -101,7 +102,6 @@ class ServiceViewSet(ApiViewSet):
         summary="A price by address",
         request=PricingBodySerializer,
         responses=_PRICE_ANSWERS,
-        auth=[],
     )
     @pricing.mapping.post
     def pricing_with_address(self, request: Request) -> Response:

@@ -16,9 +16,9 @@ from hmnp.core.idempotency import Answer, Idempotency, Replayed
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": "^[!-~]{16,255}$"},
     OpenApiParameter.HEADER,
-    description="16–255 characters; the same key and body give the first answer again.",
+    description="16–255 visible characters; the same key and body give the first answer again.",
 )
 
 
