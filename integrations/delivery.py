@@ -16,7 +16,7 @@ from hmnp.core import transactions
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.request_id import working_on
-from integrations import attempts, destinations
+from integrations import attempts, budgets, destinations
 from integrations.connectors import CONNECTORS
 from integrations.errors import ConnectorError, NoLongerWanted, Postponed
 from integrations.models import OutboxJob
@@ -38,7 +38,8 @@ def attempt(*, job_id: UUID) -> None:
     with working_on(job.request_id):
         destination = Destination(job.destination)
         try:
-            receipt = CONNECTORS[destination](job, transactions.database_now())
+            with budgets.for_one_job(destination=destination):
+                receipt = CONNECTORS[destination](job, transactions.database_now())
         except NoLongerWanted as refusal:
             attempts.supersede(job=job, reason=refusal.reason)
         except Postponed as later:

@@ -20,7 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from bookings.models import CalendarKind, Notary
 from hmnp.core.sealed import Unreadable
-from integrations import http
+from integrations import http, public_http
 from integrations.errors import ConnectorError
 
 _DAV = "{DAV:}"
@@ -48,7 +48,7 @@ TIMEOUT: httpx.Timeout = http.TIMEOUT
 @cache
 def _client(_process: int) -> httpx.Client:
     """Give this process's client: a forked worker must not share its parent's connections."""
-    return httpx.Client(follow_redirects=False, trust_env=False)
+    return public_http.new_client()
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,8 @@ class DavCalendar:
             ) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise ConnectorError("has an address that is none", permanent=True) from None
+        except public_http.NotPublic:
+            raise ConnectorError("has an address that is not public", permanent=True) from None
         if answer.status_code in ok or answer.status_code in absent:
             return body
         raise _refusal(answer.status_code, is_safe=is_safe)

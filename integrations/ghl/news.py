@@ -139,11 +139,20 @@ def hear_contact(*, contact_id: str) -> InboxState:
 
 
 def compare_contact(*, booking: Booking, contact: Json) -> None:
-    """Open a case when the CRM has another e-mail or phone for the customer; settle it when not."""
+    """Open a case when the CRM has another e-mail or phone for the customer; settle it when not.
+
+    What another booking of the same contact says is no news: we wrote it there ourselves.
+    """
+    same = ExternalRef.objects.filter(
+        system=Destination.GHL.value, kind=refs.CONTACT, external_id=str(contact["id"])
+    )
+    ours = [booking, *Booking.objects.filter(pk__in=same.values("booking_id"))]
+    emails = {each.customer_email.lower() for each in ours}
+    phones = {_digits(str(each.customer_phone)) for each in ours}
     differing = []
-    if booking.customer_email.lower() != str(contact.get("email") or "").strip().lower():
+    if str(contact.get("email") or "").strip().lower() not in emails:
         differing.append("e-mail address")
-    if _digits(str(booking.customer_phone)) != _digits(str(contact.get("phone") or "")):
+    if _digits(str(contact.get("phone") or "")) not in phones:
         differing.append("phone number")
     key = f"ghl-contact:{booking.pk}"
 

@@ -254,3 +254,20 @@ def test_a_job_that_is_done_rings_for_the_next_of_its_destination(
     rung.clear()
     assert fail(running)
     assert rung == [job.pk for job in waiting[:2]]
+
+
+def test_what_one_job_may_need_is_set_aside_for_it_and_the_rest_goes_back() -> None:
+    budget = budgets.BUDGETS[Destination.GHL]
+    with budgets.for_one_job(destination=Destination.GHL):
+        for _ in range(3):
+            budgets.take(destination=Destination.GHL)
+        left = DestinationState.objects.get(name="ghl").tokens
+        assert left == pytest.approx(budget.burst - budget.per_job, abs=0.5)
+    left = DestinationState.objects.get(name="ghl").tokens
+    assert left == pytest.approx(budget.burst - 3, abs=0.5)
+    DestinationState.objects.update(tokens=budget.per_job - 1, refilled_at=timezone.now())
+    with (
+        pytest.raises(Postponed),
+        budgets.for_one_job(destination=Destination.GHL),
+    ):
+        pytest.fail("it has begun")

@@ -28,6 +28,7 @@ from hmnp.dev.live import LiveProcesses
 from hmnp.dev.ports import quiet_port
 from hmnp.dev.processes import ManagedProcess, python_module
 from hmnp.dev.site import celery_client
+from hmnp.dev.state import GOOGLE_FILE
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 NUMBER = int(WORKER.removeprefix("gw"))
@@ -312,6 +313,7 @@ def running_site(
             "SANDBOX_PORT": str(sandbox_port),
             "CRASHPOINT": str(points),
             "INTEGRATIONS_OFF": off,
+            "GOOGLE_SERVICE_ACCOUNT_FILE": str(folder / GOOGLE_FILE),
         },
         port=port,
         sandbox_port=sandbox_port,
