@@ -10,6 +10,7 @@ from phonenumber_field.formfields import PhoneNumberField
 from bookings.models.booking import Locale
 from bookings.requests import CustomerDetails
 from hmnp.core.errors import DomainError, ValidationFailed
+from hmnp.core.plain_text import validate_line
 from services.definitions import ServiceDefinition
 
 _ZIP = forms.TextInput(
@@ -118,6 +119,7 @@ class DetailsForm(_Form):
 
     name = forms.CharField(
         label="Full name",
+        validators=[validate_line],
         help_text="As on your ID",
         min_length=2,
         max_length=100,
@@ -146,18 +148,21 @@ class DetailsForm(_Form):
     )
     street = forms.CharField(
         label="Street and number",
+        validators=[validate_line],
         max_length=120,
         widget=forms.TextInput(attrs={"autocomplete": "address-line1"}),
         error_messages={"required": "Give the street and number."},
     )
     unit = forms.CharField(
         label="Unit or room",
+        validators=[validate_line],
         max_length=40,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "address-line2"}),
     )
     city = forms.CharField(
         label="City",
+        validators=[validate_line],
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
         error_messages={"required": "Give the city."},

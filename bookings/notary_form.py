@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from bookings.models import CalendarKind, Notary
+from hmnp.core.public_addresses import is_public
 
 
 class NotaryForm(forms.ModelForm[Notary]):
@@ -85,6 +86,11 @@ class NotaryForm(forms.ModelForm[Notary]):
         return super().save(commit)
 
 
+def _is_inside(name: str) -> bool:
+    is_bare = ":" in name or name.replace(".", "").isdigit()
+    return name == "localhost" or (is_bare and not is_public(name))
+
+
 def _host(address: str) -> str | None:
     """Give the host an address may be asked at, or None when it is not a fit one."""
     try:
@@ -95,5 +101,8 @@ def _host(address: str) -> str | None:
     # The sandbox of a developer's machine, and nothing else, is spoken to in the clear.
     is_local = bool(settings.SANDBOX_URL) and parts.hostname in ("127.0.0.1", "localhost")
     if not host or "@" in host or (parts.scheme != "https" and not is_local):
+        return None
+    # Where a name leads is judged when it is asked; a bare address can be judged at once.
+    if settings.TYPED_ADDRESSES_MUST_BE_PUBLIC and _is_inside(parts.hostname or ""):
         return None
     return host

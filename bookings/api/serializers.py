@@ -14,6 +14,7 @@ from hmnp.core.api.serializers import (
     CalendarDateField,
     InstantField,
     MoneyField,
+    ShortListField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
@@ -99,7 +100,7 @@ class CustomerSerializer(StrictSerializer):
     address = AddressSerializer(required=False, help_text="Required for MOBILE, refused for RON.")
     signers = CountField()
     documents = CountField()
-    signerDetails = serializers.ListField(child=SignerSerializer(), default=list, max_length=20)
+    signerDetails = ShortListField(child=SignerSerializer(), default=list, max_length=20)
     specialInstructions = StrictCharField(
         has_lines=True, max_length=500, required=False, allow_blank=True, default=""
     )

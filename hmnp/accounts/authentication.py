@@ -58,6 +58,9 @@ class PartnerKeyAuthentication(BaseAuthentication):
         text = _credentials(request, scheme="api-key")
         if text is None:
             return None
+        # The database cannot even compare a NUL.
+        if "\0" in text:
+            raise AuthenticationFailed
         try:
             key = PartnerApiKey.objects.get_from_key(text)
         except (PartnerApiKey.DoesNotExist, ValueError):

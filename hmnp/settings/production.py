@@ -17,6 +17,7 @@ from hmnp.settings.base import (
     GOOGLE_SERVICE_ACCOUNT_FILE,
     HOLDS_PER_ADDRESS,
     INTEGRATIONS_OFF,
+    METRICS_TOKEN,
     PROOF_API_BASE,
     PROOF_API_KEY,
     PROOF_WEBHOOK_SIGNING_KEY,
@@ -44,6 +45,8 @@ from hmnp.settings.base import (
 )
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+# To the site's own name, whatever name was asked for.
+SECURE_SSL_HOST = PUBLIC_BASE_URL.partition("://")[2].partition("/")[0]
 # Health probes come from inside, over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
@@ -120,6 +123,15 @@ for _name, _variables in _NEEDED.items():
             _name not in INTEGRATIONS_OFF and (not _value or "sandbox" in _value),
             f"{_variable} must be set, or {_name} named in INTEGRATIONS_OFF.",
         )
+# Whoever has the sandbox can sign with the other half of its key.
+_refuse(
+    "jxZGCGfO6F7bmzgVRXoKH8dLjYD1suh00TZ2oqSoVzg" in GHL_WEBHOOK_PUBLIC_KEY,
+    "GHL_WEBHOOK_PUBLIC_KEY must be the vendor's, not the sandbox's.",
+)
+_refuse(
+    bool(METRICS_TOKEN) and _weak(METRICS_TOKEN),
+    "METRICS_TOKEN must be random, of at least 32 characters, or empty.",
+)
 for _variable, _value in {
     "GHL_API_BASE": GHL_API_BASE,
     "PROOF_API_BASE": PROOF_API_BASE,

@@ -34,7 +34,9 @@ class JSONParser(BaseParser):
 def parse_object(raw: bytes) -> dict[str, Any]:
     """Give the JSON object in `raw`. Raises `ParseError`."""
     try:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        body = json.loads(
+            raw.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_once
+        )
         # An escaped lone surrogate parses, but no UTF-8 database can store it.
         if b"\\u" in raw:
             json.dumps(body, ensure_ascii=False).encode("utf-8")
@@ -47,3 +49,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name given twice: who reads the body before us may take the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found

@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hmnp.core import money, times
+from hmnp.core.plain_text import validate_line, validate_text
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -63,7 +64,9 @@ class CalendarDateField(serializers.DateField):
     """A calendar date of this century: farther off, a zone's midnight may not be a time at all."""
 
     def to_internal_value(self, value: Any) -> date:
-        """Give the date."""
+        """Give the date; digits of other scripts are not the contract's."""
+        if isinstance(value, str) and not value.isascii():
+            self.fail("invalid", format="YYYY-MM-DD")
         day = super().to_internal_value(value)
         if not 2000 <= day.year < 2100:
             raise serializers.ValidationError("This date is too far away.", code="out_of_range")
@@ -107,13 +110,30 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON text: no number that looks like one."""
+    """A JSON text of one line that shows as what it is: no number that looks like one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.has_lines = bool(kwargs.pop("has_lines", False))
+        super().__init__(**kwargs)
+        self.validators.append(validate_text if self.has_lines else validate_line)
 
     def to_internal_value(self, data: Any) -> str:
         """Give the text, trimmed."""
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class ShortListField(serializers.ListField):
+    """A JSON list; one that is too long is refused before its items cost any work."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Give the items."""
+        if isinstance(data, list) and self.max_length and len(data) > self.max_length:
+            raise serializers.ValidationError(
+                f"Give at most {self.max_length} of them.", code="max_length"
+            )
+        return super().to_internal_value(data)
 
 
 class ErrorDetailSerializer(serializers.Serializer[Any]):
