@@ -20,6 +20,7 @@ from hmnp.core import transactions
 from hmnp.core.context import Actor
 from hmnp.core.errors import Fault, PayloadTooLarge, ValidationFailed
 from hmnp.core.events import emit
+from hmnp.core.idempotency import Idempotency
 from services.definitions import ServiceType
 
 # Proof takes 30 MB a document.
@@ -30,12 +31,18 @@ _OPEN = (BookingStatus.PENDING_PAYMENT, BookingStatus.CONFIRMED)
 
 
 def store_document(
-    *, booking_id: UUID, upload: UploadedFile[bytes], actor: Actor, now: datetime
+    *,
+    booking_id: UUID,
+    upload: UploadedFile[bytes],
+    actor: Actor,
+    now: datetime,
+    idempotency: Idempotency | None = None,
 ) -> BookingDocument:
     """Store the file outside the web root, then its row; a file without a row is never read.
 
     Raises `PayloadTooLarge`, `ValidationFailed` when it is not a PDF or the service is not
-    remote, `InvalidStatusTransition` once the appointment has begun or ended.
+    remote, `InvalidStatusTransition` once the appointment has begun or ended, and what
+    `Idempotency.begin` raises.
     """
     if (upload.size or 0) > LARGEST:
         raise PayloadTooLarge("A document may have at most 30 MB.")
@@ -46,6 +53,8 @@ def store_document(
     name = default_storage.save(f"documents/{booking_id}/{document_id}.pdf", ContentFile(content))
 
     def work() -> BookingDocument:
+        if idempotency:
+            idempotency.begin()
         booking = locks.lock_booking(booking_id=booking_id).booking
         if booking.service.type != ServiceType.RON:
             raise ValidationFailed(
@@ -78,6 +87,8 @@ def store_document(
             metadata={"documentAdded": document_id},
         )
         emit(DocumentsChanged(booking_id=booking.pk, version=booking.version, actor=actor))
+        if idempotency:
+            idempotency.finish(document)
         return document
 
     try:

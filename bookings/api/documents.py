@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
@@ -19,13 +20,16 @@ from bookings.api.schemas import (
     DocumentSerializer,
     DocumentUploadSerializer,
 )
+from bookings.models import BookingDocument
 from bookings.models.booking import DocumentStatus
 from bookings.presenters import document_body
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import principal_of
+from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors
 from hmnp.core.api.views import ApiViewSet
 from hmnp.core.errors import Fault, NotFound, PayloadTooLarge, ValidationFailed
+from hmnp.core.idempotency import Answer
 
 # The multipart envelope around the file itself.
 _ENVELOPE = 64 * 1024
@@ -59,9 +63,9 @@ class DocumentViewSet(ApiViewSet):
     @extend_schema(
         operation_id="uploadBookingDocument",
         summary="Add a PDF of at most 30 MB",
-        parameters=[BOOKING_ID],
+        parameters=[BOOKING_ID, IDEMPOTENCY_KEY],
         request={"multipart/form-data": DocumentUploadSerializer},
-        responses={201: DocumentSerializer, **errors(400, 401, 403, 404, 409, 413)},
+        responses={201: DocumentSerializer, **errors(400, 401, 403, 404, 409, 413, 422)},
     )
     def create(self, request: Request, booking_id: str) -> Response:
         """Store the file."""
@@ -71,13 +75,21 @@ class DocumentViewSet(ApiViewSet):
         upload = request.FILES.get("file")
         if not isinstance(upload, UploadedFile) or len(request.FILES) != 1:
             raise ValidationFailed(Fault("file", "required", "Send one PDF named file."))
-        document = store_document(
-            booking_id=booking.pk,
-            upload=upload,
-            actor=principal_of(request).actor,
-            now=timezone.now(),
-        )
-        return Response(document_body(document), status=201)
+        principal = principal_of(request)
+
+        def work(keyed: Keyed) -> Response:
+            idempotency = keyed.with_render(_stored)
+            document = store_document(
+                booking_id=booking.pk,
+                upload=upload,
+                actor=principal.actor,
+                now=timezone.now(),
+                idempotency=idempotency,
+            )
+            return keyed.respond(document, _stored, idempotency)
+
+        body = _fingerprinted(upload) if "Idempotency-Key" in request.headers else ""
+        return Keyed.of(request, principal_key=principal.key, body=body).run(work)
 
     @extend_schema(
         operation_id="deleteBookingDocument",
@@ -99,3 +111,16 @@ class DocumentViewSet(ApiViewSet):
             now=timezone.now(),
         )
         return Response(status=204)
+
+
+def _stored(document: BookingDocument) -> Answer:
+    return Answer(status=201, body=document_body(document))
+
+
+def _fingerprinted(upload: UploadedFile[bytes]) -> dict[str, str]:
+    """Give what makes two uploads the same: the name and every byte."""
+    digest = hashlib.sha256()
+    for chunk in upload.chunks():
+        digest.update(chunk)
+    upload.seek(0)
+    return {"name": upload.name or "", "sha256": digest.hexdigest()}

@@ -29,9 +29,14 @@ class Keyed:
     idempotency: Idempotency | None
 
     @classmethod
-    def of(cls, request: Request, *, principal_key: str) -> Keyed:
-        """Read the request's key. Raises `ValidationFailed` for a malformed one."""
-        return cls(idempotency_of(request, principal_key=principal_key, render=_unrendered))
+    def of(cls, request: Request, *, principal_key: str, body: object = None) -> Keyed:
+        """Read the request's key; `body` stands for one that is not JSON.
+
+        Raises `ValidationFailed` for a malformed key.
+        """
+        return cls(
+            idempotency_of(request, principal_key=principal_key, render=_unrendered, body=body)
+        )
 
     def run(self, work: Callable[[Keyed], Response]) -> Response:
         """Give the first answer again if there is one, else what `work` answers."""

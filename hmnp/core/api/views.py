@@ -33,10 +33,11 @@ class ApiViewSet(ViewSet):
 
 
 def idempotency_of(
-    request: Request, *, principal_key: str, render: Callable[[Any], Answer]
+    request: Request, *, principal_key: str, render: Callable[[Any], Answer], body: object = None
 ) -> Idempotency | None:
     """Give the request's idempotency, or None when it sent no key.
 
+    `body` stands for one that is not JSON; two requests are the same if it is equal.
     Raises `ValidationFailed` for a key that is not 16–255 visible ASCII characters.
     """
     key = request.headers.get("Idempotency-Key")
@@ -51,7 +52,7 @@ def idempotency_of(
         method=request.method or "",
         path=request.path,
         key=key,
-        fingerprint=fingerprint(request.data),
+        fingerprint=fingerprint(request.data if body is None else body),
         render=render,
     )
 
