@@ -6,8 +6,8 @@ import re
 
 from django.core.exceptions import ValidationError
 
-# Control characters (NUL is refused before), blanks without a width, and those that turn the direction of what follows: a
-# name could show as another one, or as none. Joiners stay, since some scripts need them.
+# Control characters (NUL is refused before), blanks without a width, and what turns the direction
+# of the rest: a name could show as another, or as none. Joiners stay: some scripts need them.
 _HIDDEN = r"\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff"
 _NO_TEXT = re.compile(f"[{_HIDDEN}]")
 _NO_LINE = re.compile(f"[{_HIDDEN}\t\r\n]")
