@@ -5,7 +5,6 @@ A night's test: each point is met by one deed, which is repeated as a person wou
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from tests.faults.site import PATIENCE_SECONDS, Site
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif("FAULT_FLOWS" not in os.environ, reason="a night's test: make faults"),
+    pytest.mark.night,
 ]
 
 PAID = INTENT_FIRST[:-1]

@@ -17,11 +17,11 @@ from hmnp.dev.guard import Guard
 from tests.faults.flows import WITHOUT_HOLD, Flow, run_all
 from tests.faults.judging import judge
 from tests.faults.points import BY_CONNECTORS
-from tests.faults.site import IS_NIGHT, Site, running_site
+from tests.faults.site import Site, running_site
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not IS_NIGHT, reason="by day only mail and the CRM are on in these tests"),
+    pytest.mark.night,
 ]
 
 KILLS = 60

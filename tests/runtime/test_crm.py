@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -19,7 +18,7 @@ from services.tests.fixtures import Catalogue
 pytestmark = [
     pytest.mark.runtime,
     pytest.mark.slow,
-    pytest.mark.skipif("FAULT_FLOWS" not in os.environ, reason="by night: starts a whole site"),
+    pytest.mark.night,
 ]
 
 

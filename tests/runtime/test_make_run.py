@@ -159,7 +159,7 @@ def test_a_taken_port_is_named_and_nothing_is_started(checkout: Checkout, variab
     assert not (checkout.state() / "postgres").exists()
 
 
-@pytest.mark.skipif("FAULT_FLOWS" not in os.environ, reason="runs with `make faults`")
+@pytest.mark.night
 def test_the_demonstration_starts_the_site_itself_and_stops_it_after(checkout: Checkout) -> None:
     demo = checkout.make("demo")
     shown = demo.communicate(timeout=240)[0]

@@ -127,6 +127,7 @@ def _run_a_browser_test(folder: Path, **environment: str) -> subprocess.Complete
     )
 
 
+@pytest.mark.night
 def test_browser_tests_without_a_browser_are_skipped_loudly(tmp_path: Path) -> None:
     done = _run_a_browser_test(tmp_path, CHROMIUM="/nowhere/chromium")
     assert done.returncode == 0
@@ -139,6 +140,7 @@ def test_skipped_browser_tests_fail_where_they_are_required(tmp_path: Path) -> N
     assert "BROWSER TESTS REQUIRED: 0 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.night
 def test_required_browser_tests_that_ran_are_fine(tmp_path: Path) -> None:
     done = _run_a_browser_test(tmp_path, CHROMIUM=sys.executable, BROWSER_TESTS="required")
     assert done.returncode == 0, done.stdout

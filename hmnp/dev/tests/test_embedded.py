@@ -114,6 +114,7 @@ def test_a_killed_user_leaves_servers_that_the_next_one_adopts(made: Path) -> No
     assert Postgres(state=made).running() is None
 
 
+@pytest.mark.night
 def test_it_starts_again_after_its_servers_were_killed(made: Path) -> None:
     lease = acquire(state=made)
     servers = [psutil.Process(pid) for pid in lease.process_groups()]
@@ -127,6 +128,7 @@ def test_it_starts_again_after_its_servers_were_killed(made: Path) -> None:
     lease.release()
 
 
+@pytest.mark.night
 def test_a_pid_file_that_names_another_program_does_not_block_the_start(made: Path) -> None:
     stale = made / "postgres" / "postmaster.pid"
     stale.write_text(f"{os.getpid()}\n{made}\n1\n5432\n\nlocalhost\n\nready\n")
@@ -137,6 +139,7 @@ def test_a_pid_file_that_names_another_program_does_not_block_the_start(made: Pa
     assert psutil.pid_exists(os.getpid())
 
 
+@pytest.mark.night
 def test_a_half_made_data_folder_is_made_anew(state: Path) -> None:
     (state / "postgres").mkdir()
     (state / "postgres" / "half").touch()
@@ -145,6 +148,7 @@ def test_a_half_made_data_folder_is_made_anew(state: Path) -> None:
     lease.release()
 
 
+@pytest.mark.night
 def test_two_commands_at_once_share_one_pair_of_servers(state: Path) -> None:
     script = (
         "import time; from pathlib import Path; from hmnp.dev.embedded import acquire;"
@@ -163,6 +167,7 @@ def test_two_commands_at_once_share_one_pair_of_servers(state: Path) -> None:
     assert Postgres(state=state).running() is None
 
 
+@pytest.mark.night
 def test_sweeping_ends_servers_of_the_dead_and_spares_those_in_use(tmp_path: Path) -> None:
     used = temporary_state_dir(prefix="hmnp-sweep-test-")
     dead = temporary_state_dir(prefix="hmnp-sweep-test-")

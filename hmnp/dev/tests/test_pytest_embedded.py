@@ -49,6 +49,7 @@ def _seen(folder: Path) -> tuple[Path, int]:
     return Path(log).parent, int(database.rpartition(":")[2].partition("/")[0])
 
 
+@pytest.mark.night
 def test_a_run_has_its_own_servers_and_removes_them(tmp_path: Path) -> None:
     done = _run(tmp_path, LOOK)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -57,6 +58,7 @@ def test_a_run_has_its_own_servers_and_removes_them(tmp_path: Path) -> None:
     assert not port_is_taken(port)
 
 
+@pytest.mark.night
 def test_a_killed_run_takes_its_servers_along_and_the_next_clears_up(tmp_path: Path) -> None:
     killed = _run(tmp_path, DIE)
     assert killed.returncode == -signal.SIGKILL
@@ -71,6 +73,7 @@ def test_a_killed_run_takes_its_servers_along_and_the_next_clears_up(tmp_path: P
     assert not state.exists()
 
 
+@pytest.mark.night
 def test_servers_given_from_outside_are_used(tmp_path: Path) -> None:
     given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
     look = LOOK.replace('os.environ["EMBEDDED_POSTGRES_LOG"] + " " + ', "")
