@@ -24,6 +24,7 @@ from bookings.slots import free_slots
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import principal_of
 from hmnp.core import tokens
+from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors
 from hmnp.core.api.validation import read
@@ -97,6 +98,18 @@ class AvailabilityViewSet(ApiViewSet):
         summary="Hold a time for five minutes",
         parameters=[IDEMPOTENCY_KEY],
         request=HoldSerializer,
+        examples=[
+            sent(
+                "By ZIP code", {"serviceId": "standard-notary", "startTime": STARTS, "zip": "77573"}
+            ),
+            sent(
+                "By address",
+                {"serviceId": "loan-signing", "startTime": STARTS, "address": PLACE, "signers": 2},
+            ),
+            sent("Online", {"serviceId": "ron", "startTime": STARTS}),
+            INVALID,
+            TAKEN,
+        ],
         responses={
             200: OpenApiResponse(HeldSlotSerializer, "The hold of `holdToken`, moved or resumed."),
             201: HeldSlotSerializer,

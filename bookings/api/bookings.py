@@ -36,6 +36,7 @@ from bookings.presenters import booking_body, etag, event_body, settlement_body
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Kind, principal_of
 from hmnp.core import tokens
+from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import LOCATION, errors, etag_of
 from hmnp.core.api.validation import read
@@ -44,6 +45,12 @@ from hmnp.core.errors import ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.limits import Action
 
+_ADA = {
+    "customerName": "Ada Customer",
+    "customerEmail": "ada@example.com",
+    "customerPhone": "(713) 555-0123",
+    "scheduledDateTime": STARTS,
+}
 _READ = Access(customer=True, scope="bookings:read")
 _WRITE = Access(customer=True, scope="bookings:write")
 _PLACE = {"zip": "address.zip"}
@@ -87,6 +94,22 @@ class BookingViewSet(ApiViewSet):
         summary="Book",
         parameters=[IDEMPOTENCY_KEY, LOCATION, etag_of(201)],
         request=BookingCreateSerializer,
+        examples=[
+            sent(
+                "A notary who comes",
+                {
+                    "serviceId": "standard-notary",
+                    **_ADA,
+                    "address": PLACE,
+                    "signers": 2,
+                    "specialInstructions": "Gate code 1836.",
+                    "termsAccepted": True,
+                },
+            ),
+            sent("Online", {"serviceId": "ron", **_ADA, "termsAccepted": True, "locale": "es"}),
+            INVALID,
+            TAKEN,
+        ],
         responses={
             201: OpenApiResponse(CreatedBookingSerializer, "Booked; `Location` names it."),
             **errors(400, 403, 404, 409, 410, 422, 429, 503),
@@ -127,6 +150,7 @@ class BookingViewSet(ApiViewSet):
         summary="Replace what may be edited; another time or address is a move",
         parameters=[BOOKING_ID, IF_MATCH, etag_of(200)],
         request=CustomerSerializer,
+        examples=[sent("All of it", _ADA)],
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
     def update(self, request: Request, booking_id: str) -> Response:
@@ -138,6 +162,10 @@ class BookingViewSet(ApiViewSet):
         summary="Change some of what may be edited; another time or address is a move",
         parameters=[BOOKING_ID, IF_MATCH, etag_of(200)],
         request=BookingPatchSerializer,
+        examples=[
+            sent("Another time", {"scheduledDateTime": "2027-03-03T14:00:00-06:00"}),
+            sent("Another e-mail", {"customerEmail": "ada.c@example.com"}),
+        ],
         responses={200: BookingSerializer, **errors(400, 401, 403, 404, 409, 412, 422, 503)},
     )
     def partial_update(self, request: Request, booking_id: str) -> Response:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import principal_of
+from hmnp.core.api.examples import INVALID, PLACE, STARTS, sent
 from hmnp.core.api.schema import errors, etag_of
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import DomainError
@@ -101,6 +102,22 @@ class ServiceViewSet(ApiViewSet):
         operation_id="calculatePrice",
         summary="A price by address",
         request=PricingBodySerializer,
+        examples=[
+            sent(
+                "At an address",
+                {"serviceId": "standard-notary", "scheduledDateTime": STARTS, "address": PLACE},
+            ),
+            sent(
+                "With a promo code",
+                {
+                    "serviceId": "loan-signing",
+                    "scheduledDateTime": STARTS,
+                    "zip": "77573",
+                    "promoCode": "FRIENDS",
+                },
+            ),
+            INVALID,
+        ],
         responses=_PRICE_ANSWERS,
     )
     @pricing.mapping.post
