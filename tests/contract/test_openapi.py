@@ -31,10 +31,13 @@ from bookings.tests.callers import (
     staff_caller,
 )
 from bookings.tests.factories import NOW, a_notary
+from hmnp.dev.openapi_diff import breaking_changes
 from payments.models import Payment
 from services.tests.fixtures import Catalogue
 
 COMMITTED = Path(django_settings.BASE_DIR) / "openapi.yaml"
+BASELINE = Path(django_settings.BASE_DIR) / "docs" / "openapi-2.0.yaml"
+_METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @cache
@@ -83,6 +86,65 @@ def test_every_operation_is_named_once_and_described() -> None:
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names) >= 20
     assert all(operation.get("summary") for operation in operations)
+
+
+def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document()["paths"].items():
+        for method in (name for name in _METHODS if name in methods):
+            yield f"{method} {path}", methods[method]
+
+
+def test_nothing_that_programs_rely_on_has_changed_since_the_last_release() -> None:
+    """CONTRIBUTING.md says when and how the baseline is moved."""
+    was = yaml.safe_load(BASELINE.read_text(encoding="utf-8"))
+    assert breaking_changes(old=was, new=yaml.safe_load(COMMITTED.read_text())) == []
+
+
+def test_every_operation_says_who_may_call_and_how_it_can_be_refused() -> None:
+    schemes = set(document()["components"]["securitySchemes"])
+    for where, operation in _operations():
+        assert operation["security"], where
+        assert {name for one in operation["security"] for name in one} <= schemes, where
+        answers = operation["responses"]
+        assert "500" in answers, where
+        if "/webhooks/" in where:
+            assert operation["security"] == [{}], where
+            continue
+        assert {"401", "503"} <= set(answers), where
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= set(answers), where
+        if {} not in operation["security"]:
+            assert "403" in answers, where
+
+
+def test_every_answer_describes_its_headers() -> None:
+    for where, operation in _operations():
+        for status, answer in operation["responses"].items():
+            headers = set(answer["headers"])
+            assert "X-Request-Id" in headers, (where, status)
+            if status in ("429", "503"):
+                assert "Retry-After" in headers, (where, status)
+        if "429" in operation["responses"] and "/webhooks/" not in where:
+            assert "RateLimit-Remaining" in operation["responses"]["429"]["headers"], where
+        parameters = {one["name"] for one in operation.get("parameters", [])}
+        if "Idempotency-Key" in parameters:
+            assert "Idempotent-Replayed" in operation["responses"]["201"]["headers"], where
+        if "If-Match" in parameters:
+            assert "ETag" in operation["responses"]["200"]["headers"], where
+
+
+def test_every_example_is_what_the_document_describes() -> None:
+    tried = 0
+    for where, operation in _operations():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for body_ in bodies:
+            for content in body_.get("content", {}).values():
+                schema = {**content["schema"], "components": document()["components"]}
+                for name, example in content.get("examples", {}).items():
+                    faults = list(Draft202012Validator(schema).iter_errors(example["value"]))
+                    assert faults == [], (where, name)
+                    tried += 1
+    assert tried >= 15
 
 
 def test_every_refusal_has_the_one_shape() -> None:
