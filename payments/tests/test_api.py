@@ -16,6 +16,7 @@ from bookings.actions.waive_deposit import waive_deposit
 from bookings.holders import token_of
 from bookings.models import Booking, SlotClaim
 from bookings.states import BookingStatus
+from bookings.tests.crowd import together
 from bookings.tests.factories import NOW, STAFF, TUESDAY_10, book, hold
 from hmnp.accounts.models import Partner, PartnerApiKey
 from hmnp.core import tokens
@@ -172,6 +173,27 @@ def test_a_key_gives_the_first_answer_again(stripe: Stripe) -> None:
     )
     assert (short.status_code, code(short)) == (400, "VALIDATION_ERROR")
     assert len(stripe.intents()) == 1
+
+
+def test_ten_at_once_with_one_key_open_one_intent_and_all_hear_201(stripe: Stripe) -> None:
+    booking = book()
+
+    def attempt(_: int) -> Any:
+        headers = {"Idempotency-Key": "k" * 20}
+        return customer_of(booking).post(INTENT, {"bookingId": str(booking.pk)}, headers=headers)
+
+    crowd = together(10, attempt)
+    assert crowd.errors == []
+    assert {answer.status_code for answer in crowd.results} == {201}
+    first = crowd.results[0].json()
+    assert all(answer.json() == first for answer in crowd.results)
+    assert sum("Idempotent-Replayed" in answer.headers for answer in crowd.results) == 9
+    assert len(stripe.intents()) == 1
+    # Another key, at once: it is the same intent, but not one opened for it.
+    other = customer_of(booking).post(
+        INTENT, {"bookingId": str(booking.pk)}, headers={"Idempotency-Key": "o" * 20}
+    )
+    assert (other.status_code, other.json()) == (200, first)
 
 
 @pytest.mark.parametrize(
