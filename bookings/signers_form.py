@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from bookings.models import Booking
+from hmnp.core.plain_text import validate_line
 
 
 class SignersForm(forms.Form):
@@ -36,6 +37,7 @@ class SignersForm(forms.Form):
                 min_length=2,
                 max_length=100,
                 required=False,
+                validators=[validate_line],
                 widget=forms.TextInput(attrs={"autocomplete": "off"}),
                 error_messages={"min_length": "Give the whole name."},
             )

@@ -43,6 +43,9 @@ _ALLOWED = frozenset(
 # A calendar program sends nothing but an address, so the feed's secret is in its path.
 _SECRET_PATH = re.compile(r"^(\w+ /calendar/).*")
 
+# PostgreSQL shows the row that broke a rule, whole: whose booking it is would be in the log.
+_ROW = re.compile(r"^DETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.DOTALL | re.MULTILINE)
+
 EventDict = MutableMapping[str, Any]
 
 
@@ -52,6 +55,9 @@ def _keep_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if "request" in kept:
         path = str(kept["request"]).split("?", 1)[0]
         kept["request"] = _SECRET_PATH.sub(r"\1…", path)
+    for name in ("event", "exception"):
+        if "DETAIL:" in str(kept.get(name, "")):
+            kept[name] = _ROW.sub("DETAIL: …", str(kept[name]))
     return kept
 
 

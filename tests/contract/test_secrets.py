@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 import pytest
 import time_machine
+from django.db import IntegrityError, transaction
 
 from bookings.links import manage_url
 from bookings.models import Booking
 from bookings.tests.callers import Caller, anyone, body, customer_of, hold_body, partner_caller
-from bookings.tests.factories import NOW, a_notary
+from bookings.tests.factories import NOW, a_notary, book, customer
 from hmnp.core.logs import json_formatter
 from hmnp.dev.deploy_check import production_environment
 from hmnp.dev.state import CHECKOUT
@@ -256,3 +257,21 @@ def test_no_log_line_tells_who_books(catalogue: Catalogue, logged: io.StringIO) 
         "a key of ours": os.environ.get("TOKEN_KEYS", "insecure-local-only-token-key"),
     }
     assert [what for what, value in secrets.items() if value in text] == []
+
+
+@pytest.mark.django_db
+def test_a_row_that_breaks_a_rule_is_not_shown(catalogue: Catalogue, logged: io.StringIO) -> None:
+    """The database's own words hold the whole row."""
+    a_notary()
+    instructions = f"Ring twice\n\n{CANARIES['instructions']}"
+    who = customer(name=CANARIES["name"], special_instructions=instructions)
+    broken = book(who=who)
+    with pytest.raises(IntegrityError) as raised, transaction.atomic():
+        Booking.objects.filter(pk=broken.pk).update(price_cents=-1)
+    assert CANARIES["name"] in str(raised.value)
+    logging.getLogger("hmnp").error("It broke", exc_info=raised.value)
+    logging.getLogger("hmnp").error("It broke: %s", raised.value)
+    text = logged.getvalue()
+    assert text.count("DETAIL: \\u2026") >= 2
+    assert "CheckViolation" in text
+    assert [one for one in CANARIES.values() if one in text] == []
