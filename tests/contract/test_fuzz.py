@@ -25,13 +25,13 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import (
-    CheckConfig,
     ChecksConfig,
     PositiveDataAcceptanceConfig,
     ProjectConfig,
     ProjectsConfig,
     SchemathesisConfig,
 )
+from schemathesis.config._checks import NegativeDataRejectionConfig
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.generation.hypothesis.builder import (
     HypothesisTestConfig,
@@ -77,7 +77,7 @@ class Sent:
 def _schema() -> Any:
     checks = ChecksConfig(
         positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=_POSSIBLE),
-        negative_data_rejection=CheckConfig(expected_statuses=_REFUSED),
+        negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=_REFUSED),
     )
     config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(checks=checks)))
     path = Path(django_settings.BASE_DIR) / "openapi.yaml"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import force_instance
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from hmnp.core.api.serializers import ErrorSerializer, StrictSerializer
@@ -110,13 +109,16 @@ class ApiSchema(AutoSchema):
             elif name == "partnerKey" and access.partner:
                 allowed.append({name: [access.scope] if access.scope else []})
             elif name == "staffSession":
-                csrf = {} if self.method in _SAFE else {"csrfToken": []}
+                csrf: dict[str, list[str]] = {} if self.method in _SAFE else {"csrfToken": []}
                 allowed.append({name: [], **csrf})
         return allowed
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
-        if isinstance(force_instance(serializer), StrictSerializer):
+        schema: dict[str, Any] = super()._map_basic_serializer(  # type: ignore[no-untyped-call]  # untyped there
+            serializer, direction
+        )
+        kind = serializer if isinstance(serializer, type) else type(serializer)
+        if issubclass(kind, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
@@ -124,11 +126,11 @@ class ApiSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status, response in errors(*self._shared_refusals()).items():
             if str(status) not in bodies:
-                bodies[str(status)] = self._get_response_for_code(
+                bodies[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]  # untyped there
                     response, str(status), direction=direction
                 )
-        for status, body in bodies.items():
-            for name in self._shared_headers(status):
+        for code, body in bodies.items():
+            for name in self._shared_headers(code):
                 header = {"$ref": f"#/components/headers/{name}"}
                 body.setdefault("headers", {})[name] = header
         return dict(sorted(bodies.items()))
@@ -160,10 +162,14 @@ class ApiSchema(AutoSchema):
         return names
 
     def _access(self) -> Any:
-        return getattr(self.view, "access", {}).get(self.view.action)
+        return getattr(self.view, "access", {}).get(self._action())
 
     def _is_limited(self) -> bool:
-        return self.view.action in getattr(self.view, "limits", {})
+        return self._action() in getattr(self.view, "limits", {})
+
+    def _action(self) -> str | None:
+        name: str | None = getattr(self.view, "action", None)
+        return name
 
 
 def add_components(
