@@ -106,17 +106,19 @@ def test_sixty_killed_workers_and_every_fault_leave_one_object_a_booking_and_sys
     site.quiesce(rounds=ROUNDS)
     print(f"{len(flows)} bookings, killed {dict(killed)}, {time.monotonic() - begun:.0f} s")  # noqa: T201 -- the night's figures
     judge(site, flows)
+    assert len([flow for flow in flows if flow.made]) > len(flows) // 2
     _one_each(site, flows)
 
 
 def test_dying_while_a_calendar_is_written_leaves_one_event(site: Site) -> None:
     site.arm(*BY_CONNECTORS)
-    flows = _mobile(site, 8, first=30)
-    for _ in range(4):
-        run_all(flow for flow in flows if not flow.tried)
-        site.quiesce(rounds=ROUNDS)
-        if not site.armed():
-            break
+    flows = _mobile(site, 4, first=30)
+    run_all(flows)
+    site.quiesce(rounds=ROUNDS)
+    for flow in flows[:2]:
+        flow.tried.append("cancel")
+        flow.cancel()
+    site.quiesce(rounds=ROUNDS)
     assert site.deaths().keys() == BY_CONNECTORS
     judge(site, flows)
     _one_each(site, flows)
@@ -139,7 +141,7 @@ def _one_each(site: Site, flows: list[Flow]) -> None:
     """Assert that each standing booking is once in each of its systems, a cancelled one nowhere."""
     ledger = site.ledger()
     appointments = Counter(
-        one["title"].rpartition("(")[2].rstrip(")")
+        one["title"].rpartition(" ")[2]
         for one in ledger["ghl_appointments"]
         if not one.get("deleted") and one["appointmentStatus"] not in ("cancelled", "invalid")
     )
@@ -150,7 +152,7 @@ def _one_each(site: Site, flows: list[Flow]) -> None:
     )
     events = Counter(_bookings_of(ledger["google_events"]))
     wrong = []
-    for flow in flows:
+    for flow in (flow for flow in flows if flow.made):
         booking, name = flow.booking(), flow.made["booking"]["id"]
         stands = int(booking["status"] == "CONFIRMED")
         held = {
