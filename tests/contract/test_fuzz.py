@@ -33,6 +33,7 @@ from schemathesis.config import (
 )
 from schemathesis.config._checks import NegativeDataRejectionConfig
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.hypothesis.builder import (
     HypothesisTestConfig,
     HypothesisTestMode,
@@ -100,10 +101,12 @@ class World:
         """Make two of three cases name what exists, so that they come further than the door."""
         if turn % 3 == 0:
             return
+        meta = case.meta
+        if meta is not None and meta.is_negative_at(ParameterLocation.PATH):
+            return
         for name in case.path_parameters or {}:
             if name in self.ids:
                 case.path_parameters[name] = self.ids[name]
-        meta = case.meta
         if meta is not None and meta.generation.mode.is_negative:
             return
         for given in (case.query, case.body):
@@ -193,8 +196,8 @@ def test_no_case_gets_an_answer_that_the_document_does_not_describe(
     def send(case: Any) -> None:
         """Send one case in a world that is as it was before."""
         world.steer(case, next(turns))
-        if cookies and case.headers:
-            # A made-up key beside a session would be refused before the session is looked at.
+        if principal != "anonymous" and case.headers:
+            # The caller's own credentials go out instead of made-up ones.
             case.headers.pop("Authorization", None)
         before = transaction.savepoint()
         try:
@@ -226,6 +229,7 @@ def test_no_case_gets_an_answer_that_the_document_does_not_describe(
             ),
         )()
     logger.warning("%s: %s", principal, dict(sorted(sent.statuses.items())))
-    assert "\n\n".join(f"{where}: {what}" for where, what in sent.faults.items()) == ""
+    if sent.faults:
+        pytest.fail("\n\n".join(f"{where}: {what}" for where, what in sent.faults.items()))
     assert sum(sent.statuses.values()) >= EXAMPLES * 20
     assert {200, 400} <= set(sent.statuses)
