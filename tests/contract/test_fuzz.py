@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ pytestmark = pytest.mark.django_db
 logger = logging.getLogger(__name__)
 
 NIGHT = "FAULT_FLOWS" in os.environ
-EXAMPLES = 60 if NIGHT else 3
+EXAMPLES = 40 if NIGHT else 2
 MODES = [HypothesisTestMode.EXAMPLES, HypothesisTestMode.FUZZING]
 MODES += [HypothesisTestMode.COVERAGE] if NIGHT else []
 PRINCIPALS = ("anonymous", "customer", "partner", "staff")
@@ -75,6 +76,7 @@ class Sent:
             self.faults.setdefault(f"{where}: {type(one).__name__}", str(one)[:1500])
 
 
+@cache
 def _schema() -> Any:
     checks = ChecksConfig(
         positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=_POSSIBLE),
