@@ -206,7 +206,8 @@ CORRUPTIONS: dict[str, str] = {
     "one-event-a-booking": f"""
         INSERT INTO integrations_externalref (booking_id, system, kind, container, external_id,
             version, written_hash, status, created_at, updated_at)
-        SELECT {CANCELLED}, 'google_calendar', 'event', 'nora', 'e1', 1, '', 'confirmed', now(), now()
+        SELECT {CANCELLED}, 'google_calendar', 'event', 'nora', 'e1', 1, '', 'confirmed',
+            now(), now()
         """,
     "dead-jobs-call-a-person": f"""
         UPDATE integrations_outboxjob SET state = 'DEAD' WHERE id = {JOB}""",
