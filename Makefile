@@ -11,9 +11,10 @@ PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
 # How pytest is told what to run: make test TESTS=bookings
 TESTS ?=
-# One lock for every platform; `fewest` keeps it at one version of each package.
+# One lock for every platform; `fewest` keeps it at one version of each package. Extras stay: pip
+# would look for the newest `coverage[toml]` beside a pinned `coverage`, and find no hash for it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" $(UPGRADE)
+	--generate-hashes --no-strip-extras --custom-compile-command "make lock" $(UPGRADE)
 UPGRADE ?=
 PYTEST_ARGS ?=
 FAULT_FLOWS ?= 2000
