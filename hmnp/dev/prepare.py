@@ -31,7 +31,8 @@ def main(logins: Path) -> None:
 
 def _collect_static_files() -> None:
     """Collect them where their hashes are needed, unless none has changed since the last time."""
-    if "Manifest" not in settings.STORAGES["staticfiles"]["BACKEND"]:
+    is_hashed = "Manifest" in settings.STORAGES["staticfiles"]["BACKEND"]
+    if not is_hashed or settings.STATIC_ROOT is None:
         return
     root = Path(settings.STATIC_ROOT)
     stamp = root / ".collected"
