@@ -47,7 +47,7 @@ demo: $(INSTALLED) ## book a mobile and a RON appointment over HTTP, step by ste
 .PHONY: faults
 faults: $(INSTALLED) ## a night's worth of storms, kills and faults (FAULT_FLOWS=2000)
 	FAULT_FLOWS=$(FAULT_FLOWS) STORM_ROUNDS=60 EVERY_ORDER=1 \
-		$(PY) -m pytest tests/faults tests/runtime tests/contract hmnp/dev integrations bookings/tests/test_chain.py \
+		$(PY) -m pytest tests sandbox hmnp/dev integrations bookings/tests/test_chain.py \
 		bookings/tests/test_availability.py payments/tests/test_interleavings.py tests/contract/test_fuzz.py -o log_cli=true -o log_cli_level=WARNING $(PYTEST_ARGS)
 
 .PHONY: reset

@@ -100,7 +100,7 @@ def check_rule(asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.no_cover
-@settings(max_examples=120 * AT_LENGTH, deadline=None)
+@settings(max_examples=60 * AT_LENGTH, deadline=None)
 @given(asked=questions())
 def test_the_rule_offers_what_the_oracle_offers(asked: dict[str, Any]) -> None:
     check_rule(asked)

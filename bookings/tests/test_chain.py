@@ -214,7 +214,7 @@ bounded: Callable[..., Any] = partial(
 
 @pytest.mark.slow
 @pytest.mark.no_cover
-@bounded(max_examples=30 * AT_LENGTH)
+@bounded(max_examples=15 * AT_LENGTH)
 @given(steps=STEPS, offer=OFFERS)
 def test_every_consecutive_pair_can_be_driven(
     catalogue: Catalogue, steps: list[Any], offer: tuple[date, str, int]

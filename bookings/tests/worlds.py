@@ -18,7 +18,7 @@ from bookings.tests.oracle import ZIPS, PlainJob, PlainNotary, PlainService
 from services.definitions import Hours, ServiceDefinition
 
 # How many times as many calendars are drawn by night, by `make faults`.
-AT_LENGTH = 14 if "FAULT_FLOWS" in os.environ else 1
+AT_LENGTH = 28 if "FAULT_FLOWS" in os.environ else 1
 
 # An ordinary day, the 23-hour day, the 25-hour day; each with its neighbours.
 DAYS = (date(2027, 3, 10), date(2027, 3, 14), date(2027, 11, 7))

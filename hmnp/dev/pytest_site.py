@@ -72,20 +72,17 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) 
     live.stop()
 
 
-@pytest.fixture(scope="session")
-def _live_web(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, process_guard: Guard
-) -> Iterator[str]:
-    live = _live(tmp_path_factory.mktemp("web"), process_guard, **_session_ports())
-    live.start_web()
+@pytest.fixture
+def live_site(transactional_db: None, tmp_path: Path, process_guard: Guard) -> Iterator[str]:
+    """Address of granian over the test database; what the test commits, it sees.
+
+    Stopped with its test: the sandbox of all tests would go on telling it, and it would store what
+    it hears in other tests' tables.
+    """
+    live = _live(tmp_path, process_guard, **_session_ports())
+    live.start_web(workers=1)
     yield live.base_url
     live.stop()
-
-
-@pytest.fixture
-def live_site(transactional_db: None, _live_web: str) -> str:
-    """Address of granian over the test database; what the test commits, it sees."""
-    return _live_web
 
 
 @pytest.fixture

@@ -196,6 +196,7 @@ def test_a_declined_card_says_why_and_another_one_pays(
     assert [charge.status for charge in charges] == ["succeeded", "failed"]
 
 
+@pytest.mark.night
 def test_incomplete_fields_are_named_beside_them_and_nothing_is_sent(
     browser: Browser, shop: str, api: stripe.StripeClient
 ) -> None:
@@ -234,6 +235,7 @@ def test_3d_secure_is_asked_in_a_dialog_and_then_pays(
     desk.close()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("by_key", [False, True])
 def test_a_failed_3d_secure_asks_for_another_card(
     browser: Browser, shop: str, api: stripe.StripeClient, by_key: bool
@@ -272,6 +274,7 @@ def test_it_works_by_keyboard_alone(browser: Browser, shop: str, api: stripe.Str
     desk.close()
 
 
+@pytest.mark.night
 def test_it_goes_to_the_return_url_when_it_always_redirects(
     browser: Browser, shop: str, api: stripe.StripeClient
 ) -> None:
@@ -286,6 +289,7 @@ def test_it_goes_to_the_return_url_when_it_always_redirects(
     desk.close()
 
 
+@pytest.mark.night
 def test_a_processing_payment_is_told_as_such(
     browser: Browser, shop: str, api: stripe.StripeClient
 ) -> None:
@@ -300,6 +304,7 @@ def test_a_processing_payment_is_told_as_such(
     desk.close()
 
 
+@pytest.mark.night
 def test_a_dead_sandbox_is_an_error_not_a_hang(
     browser: Browser, shop: str, api: stripe.StripeClient, sandbox: Running
 ) -> None:
@@ -311,6 +316,7 @@ def test_a_dead_sandbox_is_an_error_not_a_hang(
     desk.context.close()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("scheme", "theme", "width"),
     [("light", "", 1280), ("dark", "", 1280), ("dark", "night", 390), ("light", "stripe", 320)],
@@ -334,6 +340,7 @@ def test_it_fits_every_width_and_scheme(
     desk.close()
 
 
+@pytest.mark.night
 def test_it_speaks_spanish(browser: Browser, shop: str, api: stripe.StripeClient) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -344,6 +351,7 @@ def test_it_speaks_spanish(browser: Browser, shop: str, api: stripe.StripeClient
     context.close()
 
 
+@pytest.mark.night
 def test_misuse_is_an_integration_error(
     browser: Browser, shop: str, api: stripe.StripeClient
 ) -> None:
@@ -358,6 +366,7 @@ def test_misuse_is_an_integration_error(
     desk.close()
 
 
+@pytest.mark.night
 def test_an_unknown_intent_is_a_load_error(browser: Browser, shop: str, sandbox: Running) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -366,6 +375,7 @@ def test_an_unknown_intent_is_a_load_error(browser: Browser, shop: str, sandbox:
     context.close()
 
 
+@pytest.mark.night
 def test_the_frames_may_be_embedded(sandbox: Running) -> None:
     with sandbox.http() as client:
         for path in ("/stripe/element", "/stripe/authenticate/none"):
@@ -375,6 +385,7 @@ def test_the_frames_may_be_embedded(sandbox: Running) -> None:
         assert client.get("/js/v3").content == client.get("/v3/").content
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_ledger_page_fits(
     browser: Browser, sandbox: Running, api: stripe.StripeClient, width: int, scheme: Any

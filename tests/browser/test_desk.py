@@ -94,6 +94,7 @@ def _see_to_the_case(clerk: Visitor, site: Site, booking: Json) -> None:
     until(lambda: site.booking(booking["id"])["amountRefunded"] == 85.0, "card and cash are back")
 
 
+@pytest.mark.night
 def test_what_is_due_is_waived_with_a_reason_and_a_case_is_closed_in_words(
     clerk: Visitor, site: Site, email: str
 ) -> None:

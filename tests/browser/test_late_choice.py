@@ -83,6 +83,7 @@ def test_who_pays_too_late_is_led_to_three_times_and_books_one_with_one_click(
     site.mail(email, subject=booking["reference"])
 
 
+@pytest.mark.night
 def test_the_link_in_the_mail_is_enough_without_a_mouse_or_a_script(
     plain: Visitor, site: Site, email: str
 ) -> None:
@@ -102,6 +103,7 @@ def test_the_link_in_the_mail_is_enough_without_a_mouse_or_a_script(
     expect(page.get_by_role("heading", name="You are booked")).to_be_visible()
 
 
+@pytest.mark.night
 def test_who_wants_none_of_them_has_all_of_it_back(
     phone_user: Visitor, site: Site, email: str
 ) -> None:

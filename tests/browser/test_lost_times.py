@@ -58,6 +58,7 @@ def test_a_time_taken_meanwhile_offers_the_three_next_ones(
     assert site.booking_of(email)["scheduledDateTime"] == other
 
 
+@pytest.mark.night
 def test_a_hold_that_ran_out_is_claimed_again_when_the_time_is_still_free(
     visitor: Visitor, site: Site, email: str
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_hold_that_ran_out_is_claimed_again_when_the_time_is_still_free(
     assert site.booking_of(email)["scheduledDateTime"] == start
 
 
+@pytest.mark.night
 def test_a_hold_that_ran_out_and_was_taken_offers_others_and_keeps_what_was_typed(
     visitor: Visitor, site: Site, email: str
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_hold_that_ran_out_and_was_taken_offers_others_and_keeps_what_was_type
     assert site.booking_of(email)["scheduledDateTime"] == other
 
 
+@pytest.mark.night
 def test_a_booking_not_paid_in_time_is_let_go_and_the_page_says_so(
     visitor: Visitor, site: Site, email: str
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 EXTENDED = "extended-hours"
 
 
+@pytest.mark.night
 def test_a_dearer_day_shows_the_difference_and_a_cheaper_one_gives_it_back(
     visitor: Visitor, site: Site, email: str
 ) -> None:

@@ -24,6 +24,7 @@ def _double_click_to_payment(page: Page, email: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Review and pay")
 
 
+@pytest.mark.night
 def test_a_double_click_books_once_without_a_script(
     browser: Browser, site: Site, email: str
 ) -> None:
@@ -81,6 +82,7 @@ def test_going_back_after_the_receipt_and_sending_again_books_nothing_more(
     assert site.timeline(booking["id"]).count("payment_processed") == 1
 
 
+@pytest.mark.night
 def test_a_page_closed_right_after_paying_is_confirmed_by_stripes_word(
     visitor: Visitor, site: Site, email: str
 ) -> None:

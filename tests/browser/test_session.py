@@ -87,6 +87,7 @@ def test_a_session_is_prepared_held_and_kept(visitor: Visitor, site: Site, email
     until(lambda: site.rows(kept, booking["id"])[0][0] == 2, "record and recording are kept")
 
 
+@pytest.mark.night
 def test_who_fails_the_identity_check_meets_the_notary_in_person(
     phone_user: Visitor, site: Site, email: str
 ) -> None:

@@ -18,6 +18,7 @@ if IS_NIGHT:
     CUSTOMERS = {"intent first": (INTENT_FIRST,), "booking first": (BOOKING_FIRST, WITHOUT_HOLD)}
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("victims", VICTIMS.values(), ids=list(VICTIMS))
 def test_killed_between_any_two_steps_nothing_is_lost_or_doubled(
     site: Site, victims: tuple[str, ...]

@@ -121,6 +121,7 @@ def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
 
+@pytest.mark.night
 def test_a_killed_supervisor_blocks_nothing_and_a_child_that_dies_is_named(
     checkout: Checkout,
 ) -> None:
@@ -182,6 +183,7 @@ def test_with_servers_from_outside_none_is_started_here(checkout: Checkout) -> N
     outside.release()
 
 
+@pytest.mark.night
 def test_a_command_alone_starts_the_servers_and_stops_them_after(checkout: Checkout) -> None:
     checkout.manage("migrate", "--verbosity", "0")
     query = "from django.contrib.auth.models import User; print(User.objects.count())"

@@ -300,7 +300,7 @@ def _live_through(crm: Crm, booking: Booking, action: str, calls: Any, *, times:
 
 
 IS_NIGHT = "FAULT_FLOWS" in os.environ
-BY_DAY = ("timeout_after_commit", "error_500_after_commit", "reset")
+BY_DAY = ("timeout_after_commit", "reset")
 
 
 @pytest.mark.usefixtures("hasty")
