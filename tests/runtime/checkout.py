@@ -27,7 +27,13 @@ class Checkout:
 
     def environment(self, **changes: str) -> dict[str, str]:
         """Give the environment of a shell in this checkout; the installed packages are shared."""
-        kept = {name: value for name, value in os.environ.items() if name not in LEAKED}
+        # Not measured either: a stop that is asked for while coverage writes down a line leaves its
+        # lock taken, and the supervisor waits for it for ever.
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in LEAKED and not name.startswith("COVERAGE_")
+        }
         ports = {"PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port)}
         own = {"VENV": str(virtual_environment()), "PYTHONFAULTHANDLER": "1"}
         return kept | own | ports | changes
