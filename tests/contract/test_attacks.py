@@ -871,7 +871,7 @@ def test_a_name_is_text_in_files_and_mails(world: World) -> None:
         assert "BEGIN:VEVENT" in lines
         assert not [line for line in lines if re.match(r"(BEGIN:VALARM|ATTENDEE)", line)]
         assert answer["Content-Type"].startswith("text/calendar")
-    typed = ("=1+1", "+1", "-1", "@SUM(A1)", "<b>x</b>", "{{7*7}}", "'; DROP TABLE x; --")
+    typed = ("=1+1", "+1", "-1", "@SUM(A1)", "<b>x</b>", "{{1111*1111}}", "'; DROP TABLE x; --")
     world.other.refresh_from_db()
     client = browser()
     enter(client, world.other)
@@ -879,7 +879,7 @@ def test_a_name_is_text_in_files_and_mails(world: World) -> None:
         Booking.objects.filter(pk=world.other.pk).update(customer_name=text, street=text, city="x")
         shown = client.get(f"/manage/{world.other.pk}").content.decode()
         assert "<b>x</b>" not in shown
-        assert "49" not in shown or "{{7*7}}" not in text
+        assert "1234321" not in shown
 
 
 def test_the_table_is_long_enough_and_names_each_row_once() -> None:
