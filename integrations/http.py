@@ -68,24 +68,18 @@ class Api:
         """
         budgets.take(destination=self.destination)
         is_safe = method in _SAFE_METHODS
-        try:
-            with _client(os.getpid()).stream(
-                method,
-                self.base_url + path,
-                json=json,
-                data=form,
-                params=params,
-                headers={**self.headers, **(headers or {})},
-                auth=self.auth,
-                timeout=self.timeout or TIMEOUT,
-            ) as answer:
-                body = _read(answer)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise ConnectorError(f"cannot be reached ({type(error).__name__})") from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise ConnectorError(
-                f"did not answer in full ({type(error).__name__})", is_outcome_unknown=not is_safe
-            ) from None
+        answer, body = exchange(
+            _client(os.getpid()),
+            method,
+            self.base_url + path,
+            is_safe=is_safe,
+            json=json,
+            data=form,
+            params=params,
+            headers={**self.headers, **(headers or {})},
+            auth=self.auth,
+            timeout=self.timeout or TIMEOUT,
+        )
         if answer.status_code in absent:
             return None
         if answer.status_code in ok:
@@ -93,11 +87,36 @@ class Api:
         raise _refusal(answer, body, is_safe=is_safe)
 
 
-def _read(answer: httpx.Response) -> bytes:
+def exchange(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    is_safe: bool,
+    largest: int = LARGEST_ANSWER,
+    **options: Any,
+) -> tuple[httpx.Response, bytes]:
+    """Send one request and read its whole answer, at most `largest` bytes; `options` are httpx's.
+
+    Raises `ConnectorError` when there is no whole answer; its `is_outcome_unknown` is set unless
+    the request `is_safe` or was never sent.
+    """
+    try:
+        with client.stream(method, url, **options) as answer:
+            return answer, _read(answer, largest)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise ConnectorError(f"cannot be reached ({type(error).__name__})") from None
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        raise ConnectorError(
+            f"did not answer in full ({type(error).__name__})", is_outcome_unknown=not is_safe
+        ) from None
+
+
+def _read(answer: httpx.Response, largest: int) -> bytes:
     body = b""
     for piece in answer.iter_bytes():
         body += piece
-        if len(body) > LARGEST_ANSWER:
+        if len(body) > largest:
             raise httpx.DecodingError("the answer is too large")
     return body
 

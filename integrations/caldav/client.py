@@ -118,37 +118,24 @@ class DavCalendar:
     ) -> bytes:
         is_safe = method in _SAFE_METHODS
         try:
-            with _client(os.getpid()).stream(
+            answer, body = http.exchange(
+                _client(os.getpid()),
                 method,
                 self.url + path,
+                is_safe=is_safe,
+                largest=_LARGEST_ANSWER,
                 content=content,
                 headers=headers,
                 auth=(self.user, self.password),
                 timeout=TIMEOUT,
-            ) as answer:
-                body = _read(answer)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise ConnectorError(f"cannot be reached ({type(error).__name__})") from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise ConnectorError(
-                f"did not answer in full ({type(error).__name__})", is_outcome_unknown=not is_safe
-            ) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            )
+        except httpx.InvalidURL:
             raise ConnectorError("has an address that is none", permanent=True) from None
         except public_http.NotPublic:
             raise ConnectorError("has an address that is not public", permanent=True) from None
         if answer.status_code in ok or answer.status_code in absent:
             return body
         raise _refusal(answer.status_code, is_safe=is_safe)
-
-
-def _read(answer: httpx.Response) -> bytes:
-    body = b""
-    for piece in answer.iter_bytes():
-        body += piece
-        if len(body) > _LARGEST_ANSWER:
-            raise httpx.DecodingError("the answer is too large")
-    return body
 
 
 def _refusal(status: int, *, is_safe: bool) -> ConnectorError:
