@@ -187,7 +187,7 @@ def save(desk: Client, notary: Notary, **fields: str) -> Any:
         "daily_capacity": "8",
         "is_active": "on",
         "calendar_kind": "caldav",
-        "calendar_id": "https://dav.example.com/nora/work/",
+        "calendar_id": "https://dav.example.com/nora/jobs/",
         "calendar_user": "nora",
         **groups,
         **fields,
