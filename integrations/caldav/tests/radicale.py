@@ -36,6 +36,8 @@ class Radicale:
     process: subprocess.Popen[bytes] | None = None
     # What the next request of a method meets at the door.
     fault: tuple[str, str] = ("", "")
+    # Nothing is answered at the door until it is up again.
+    is_down: bool = False
     met: int = 0
     _server: http.server.ThreadingHTTPServer | None = None
 
@@ -121,6 +123,9 @@ def _door_of(radicale: Radicale) -> type[http.server.BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             radicale.met += 1
+            if radicale.is_down:
+                self._reset()
+                return
             action, method = radicale.fault
             if method != self.command:
                 action = ""
