@@ -11,6 +11,8 @@ from services.definitions import CancellationTier, ServiceDefinition
 
 NO_SHOW = "NO_SHOW"
 BY_US = "BY_US"
+# Not of our policy: the system before this one ended it, and settled the money.
+FORMER_TIER = "V1"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from bookings.events import BookingUpdated, NotaryCalendarChanged
 from bookings.models import Booking
 from bookings.states import LIVE_STATUSES
+from hmnp.core.context import FORMER
 from hmnp.core.events import Event, subscribe
 from integrations import audience, message_fate, notary_news, outbox
 from integrations.needs import sync_needs
@@ -33,6 +34,8 @@ def on_fact(event: Any) -> None:
     if not mails and not route.syncs and not route.is_told_to_notary:
         return
     booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
+    if _is_told_elsewhere(event, booking):
+        return
     for mail in mails:
         _enqueue_mail(event, mail, booking)
     if isinstance(event, BookingUpdated) and event.previous_email:
@@ -40,6 +43,14 @@ def on_fact(event: Any) -> None:
     if route.is_told_to_notary:
         _enqueue_news(event, booking)
     _enqueue_syncs(event, route, booking)
+
+
+def _is_told_elsewhere(event: Any, booking: Booking) -> bool:
+    """Tell whether the system before this one did it, and has told everybody."""
+    if not booking.is_told_elsewhere:
+        return False
+    actor = getattr(event, "actor", FORMER)
+    return (actor.type, actor.id) == (FORMER.type, FORMER.id)
 
 
 def on_calendar_changed(event: NotaryCalendarChanged) -> None:

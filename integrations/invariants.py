@@ -13,13 +13,17 @@ INVARIANTS = (
         sql="""
             SELECT b.reference, 'was confirmed, and no mail says so'
             FROM bookings_booking b
-            WHERE b.confirmed_at IS NOT NULL AND NOT EXISTS (
+            WHERE (b.imported_at IS NULL OR b.confirmed_at > b.imported_at)
+              AND b.confirmed_at IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM integrations_outboxjob j
                 WHERE j.booking_id = b.id AND j.message_kind = 'confirmation')
             UNION ALL
             SELECT b.reference, 'was cancelled, and no mail says so'
             FROM bookings_booking b
-            WHERE b.status = 'CANCELLED' AND NOT EXISTS (
+            WHERE b.status = 'CANCELLED'
+              -- What happened in the system before this one was told there.
+              AND b.cancel_tier <> 'V1'
+              AND NOT EXISTS (
                 SELECT 1 FROM integrations_outboxjob j
                 WHERE j.booking_id = b.id AND j.message_kind = 'cancelled')
             UNION ALL
@@ -28,7 +32,7 @@ INVARIANTS = (
             JOIN payments_payment p ON p.id = r.payment_id AND p.booking_id IS NOT NULL
             LEFT JOIN integrations_outboxjob j
               ON j.message_kind = 'refunded' AND j.occurrence_id = r.id::text
-            WHERE r.status = 'SUCCEEDED' AND r.method <> 'DISPUTE'
+            WHERE r.status = 'SUCCEEDED' AND r.method NOT IN ('DISPUTE', 'FORMER')
             GROUP BY r.id HAVING count(j.id) <> 1
         """,
     ),
@@ -41,6 +45,7 @@ INVARIANTS = (
             FROM bookings_booking b
             JOIN services_serviceintegration needed ON needed.service_id = b.service_id
             WHERE b.status IN ('CONFIRMED', 'IN_PROGRESS') AND b.ends_at > clock_timestamp()
+              AND NOT b.is_told_elsewhere
               -- Which calendar is told depends on its notary; Stripe is told by payments.
               AND needed.name IN ('ghl', 'proof')
               -- A system that is not used has no jobs; one may be taken up later.

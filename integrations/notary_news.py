@@ -53,8 +53,9 @@ def _news(event: Any, booking: Booking) -> Iterator[News]:
 
 
 def _handed_over(booking: Booking, previous_id: int | None, start: str) -> Iterator[News]:
-    if previous_id is not None:
-        previous = Notary.objects.get(pk=previous_id)
+    previous = Notary.objects.get(pk=previous_id) if previous_id is not None else None
+    # A waiting place is nobody.
+    if previous is not None and not previous.email.endswith(".invalid"):
         yield News(MessageKind.NOTARY_GONE, previous.email, start)
     if booking.notary is not None:
         yield News(MessageKind.NOTARY_JOB, booking.notary.email)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max, Q
 
 from bookings import wording
 from bookings.models import Booking, TimelineEvent
@@ -37,7 +37,10 @@ def write_due(*, now: datetime) -> int:
     """Write the message jobs that are due at `now`; give how many."""
     bookings = list(
         Booking.objects.select_related("service").filter(
-            status__in=_STANDING, starts_at__gt=now - _LATEST, starts_at__lte=now + FURTHEST
+            status__in=_STANDING,
+            starts_at__gt=now - _LATEST,
+            starts_at__lte=now + FURTHEST,
+            is_told_elsewhere=False,
         )
     )
     known = _known(bookings, TIMINGS)
@@ -82,9 +85,12 @@ def _is_told(booking: Booking, kind: MessageKind, known: _Known) -> bool:
 def _write_reviews(now: datetime) -> int:
     completed = list(
         Booking.objects.filter(
+            # What was over when it was taken over, the system before has asked about.
+            Q(imported_at=None) | Q(imported_at__lt=F("updated_at")),
             status=BookingStatus.COMPLETED.value,
             updated_at__gt=now - REVIEW_UNTIL,
             updated_at__lte=now - REVIEW_AFTER,
+            is_told_elsewhere=False,
         )
     )
     known = _known(completed, [MessageKind.REVIEW_REQUEST])

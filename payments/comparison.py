@@ -9,7 +9,7 @@ from uuid import UUID
 from payments.ledger_sums import NOTHING, Sums
 from payments.models import Payment, Refund
 from payments.provider import Intent, IntentStatus, ProviderRefund
-from payments.states import CAPTURED_PAYMENTS, MismatchKind, RefundState
+from payments.states import CAPTURED_PAYMENTS, MismatchKind, RefundMethod, RefundState
 
 # Repairs that are safe without a person: Stripe is asked, and our rows follow.
 SETTLE = "settle"
@@ -165,6 +165,11 @@ def _judge_foreign_refund(
         return None
     if payment.status not in CAPTURED_PAYMENTS:
         # Given back of money we never counted.
+        return None
+    if payment.refunds.filter(
+        method=RefundMethod.FORMER.value, amount_cents__gte=found.amount_cents
+    ).exists():
+        # Given back by the system before this one, which kept no name of it.
         return None
     return Found(
         MismatchKind.REFUND_UNKNOWN,

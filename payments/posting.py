@@ -22,10 +22,16 @@ from payments.events import (
     RefundSent,
 )
 from payments.models import Payment, Refund
-from payments.states import OFFLINE_METHODS, Account, RefundMethod
+from payments.states import Account, PaymentMethod, RefundMethod
 
 _BOOKS = uuid.UUID("5c2e0c0e-0d3f-4d1b-9d55-1f4c3a7e9b10")
 
+PAID_INTO = {
+    PaymentMethod.CARD: Account.STRIPE,
+    PaymentMethod.CASH: Account.HAND,
+    PaymentMethod.CHEQUE: Account.HAND,
+    PaymentMethod.FORMER: Account.FORMER,
+}
 _PAID_FROM = {
     RefundMethod.CARD: Account.STRIPE,
     RefundMethod.BY_HAND: Account.HAND,
@@ -45,7 +51,7 @@ def subscribe_all() -> None:
 def post_payment(event: PaymentSettled) -> None:
     """Money came: at Stripe, or into our staff's hands."""
     payment = Payment.objects.get(pk=event.payment_id)
-    where = Account.HAND if payment.method in OFFLINE_METHODS else Account.STRIPE
+    where = PAID_INTO[PaymentMethod(payment.method)]
     _post(
         f"payment:{payment.pk}:settled",
         event,
@@ -58,7 +64,7 @@ def post_refund(event: RefundSent) -> None:
     refund = Refund.objects.get(pk=event.refund_id)
     if posted_cents(refund_id=refund.pk):
         return
-    where = _PAID_FROM[RefundMethod(refund.method)]
+    where = _paid_from(refund)
     _post(
         f"refund:{refund.pk}:sent:{_times(refund.pk)}",
         event,
@@ -73,7 +79,7 @@ def post_returned_refund(event: RefundFailed) -> None:
     posted = posted_cents(refund_id=refund.pk)
     if not posted:
         return
-    where = _PAID_FROM[RefundMethod(refund.method)]
+    where = _paid_from(refund)
     _post(
         f"refund:{refund.pk}:returned:{_times(refund.pk)}",
         event,
@@ -113,6 +119,13 @@ def post_decision(event: DisputeClosed) -> None:
     if lost:
         # The bank took more than we still held of the payment.
         _post(f"{movement}:rest", event, {Account.LOSS: lost, Account.DISPUTED: -lost})
+
+
+def _paid_from(refund: Refund) -> Account:
+    """Give where the money went from; what was given back before, went where it had come to."""
+    if refund.method == RefundMethod.FORMER:
+        return PAID_INTO[PaymentMethod(refund.payment.method)]
+    return _PAID_FROM[RefundMethod(refund.method)]
 
 
 def posted_cents(*, refund_id: UUID) -> int:

@@ -14,11 +14,13 @@ _PAID = {
     PaymentMethod.CARD: "Paid by card",
     PaymentMethod.CASH: "Paid in cash",
     PaymentMethod.CHEQUE: "Paid by check",
+    PaymentMethod.FORMER: "Paid before",
 }
 _GIVEN_BACK = {
     RefundMethod.CARD: "Sent back to the card",
     RefundMethod.BY_HAND: "Given back by us",
     RefundMethod.DISPUTE: "Taken back by the bank",
+    RefundMethod.FORMER: "Given back before",
 }
 
 

@@ -45,23 +45,31 @@ CAPTURED_PAYMENTS = (
 
 
 class PaymentMethod(StrEnum):
-    """How money came: by card through the provider, or handed to our staff."""
+    """How money came: by card through the provider, handed to our staff, or taken by the system
+    before this one in a way that names nothing at the provider (FORMER).
+    """
 
     CARD = "CARD"
     CASH = "CASH"
     CHEQUE = "CHEQUE"
+    FORMER = "FORMER"
 
 
-# What the provider knows nothing of.
-OFFLINE_METHODS = (PaymentMethod.CASH, PaymentMethod.CHEQUE)
+# What our staff take and record.
+HANDED_OVER = (PaymentMethod.CASH, PaymentMethod.CHEQUE)
+# What we cannot name at the provider.
+OFFLINE_METHODS = (*HANDED_OVER, PaymentMethod.FORMER)
 
 
 class RefundMethod(StrEnum):
-    """How money goes back: to the card, handed over by staff, or taken by the bank in a dispute."""
+    """How money goes back: to the card, handed over by staff, taken by the bank in a dispute, or
+    given by the system before this one.
+    """
 
     CARD = "CARD"
     BY_HAND = "BY_HAND"
     DISPUTE = "DISPUTE"
+    FORMER = "FORMER"
 
 
 class LateChoiceState(StrEnum):
@@ -102,7 +110,8 @@ class Account(StrEnum):
 
     STRIPE: at Stripe, before its fees. HAND: cash and checks our staff hold. DISPUTED: withdrawn
     by a bank that has not decided. CUSTOMER: what customers have paid us and did not get back; a
-    liability, so negative. LOSS: what a bank took beyond what we still held of a payment.
+    liability, so negative. LOSS: what a bank took beyond what we still held of a payment. FORMER:
+    what the system before this one took and we cannot name at Stripe.
     """
 
     STRIPE = "STRIPE"
@@ -110,6 +119,7 @@ class Account(StrEnum):
     DISPUTED = "DISPUTED"
     CUSTOMER = "CUSTOMER"
     LOSS = "LOSS"
+    FORMER = "FORMER"
 
 
 class MismatchKind(StrEnum):

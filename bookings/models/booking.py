@@ -98,6 +98,10 @@ class Booking(models.Model):
     )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # When it was taken over from the system before this one; what had happened by then was told
+    # there. While `is_told_elsewhere`, that system still reminds the customer.
+    imported_at = models.DateTimeField(null=True, editable=False)
+    is_told_elsewhere = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         ordering = ["-starts_at"]
@@ -116,6 +120,11 @@ class Booking(models.Model):
             models.Index(fields=["updated_at", "id"], name="booking_updated"),
             models.Index(fields=["partner", "updated_at", "id"], name="booking_partner_updated"),
             models.Index(fields=["customer_email"], name="booking_email"),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(is_told_elsewhere=True),
+                name="booking_told_elsewhere",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -31,6 +31,8 @@ class CaseKind(StrEnum):
     CALENDAR_CLASH = "CALENDAR_CLASH"
     KBA_FAILED = "KBA_FAILED"
     MESSAGE_BOUNCED = "MESSAGE_BOUNCED"
+    V1_CONFLICT = "V1_CONFLICT"
+    V1_IMPORT = "V1_IMPORT"
 
 
 @dataclass(frozen=True)

@@ -26,3 +26,5 @@ class Actor:
 
 
 SYSTEM = Actor(type=ActorType.SYSTEM)
+# The system before this one: what it did, it has told the customer and everybody else itself.
+FORMER = Actor(type=ActorType.SYSTEM, id="v1")

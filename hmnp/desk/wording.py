@@ -15,6 +15,8 @@ _KINDS = {
     CaseKind.KBA_FAILED: "Identity check failed",
     CaseKind.CALENDAR_CLASH: "Calendar clash",
     CaseKind.OUTSIDE_CHANGE: "Changed outside",
+    CaseKind.V1_CONFLICT: "V1 booking in the way",
+    CaseKind.V1_IMPORT: "V1 booking to look at",
 }
 
 # As docs/money.md and docs/operations.md say it, for whoever has the case before them.
@@ -47,6 +49,15 @@ _REPAIRS = {
     "the booking's page of outside systems, and it is as it was.",
     "share_calendar": "On the notary's page: correct the calendar's address, user or password; a "
     "Google calendar must be shared with the service account.",
+    "assign_or_move": "No notary can do this appointment from V1 beside the others. Call the customer "
+    "or a notary, then assign the booking to a notary or move it.",
+    "agree_or_refund": "V1 took money for an appointment that did not take place as agreed. Agree "
+    "on another time, or give the money back on the booking's money page.",
+    "agree_new_time": "V1 wanted another time for this appointment: call the customer and move it.",
+    "correct_contact": "V1 kept no usable e-mail address. Find the customer and correct the "
+    "booking.",
+    "follow_by_hand": "V1 changed this booking in a way that the booking here cannot follow. Make "
+    "the two agree by hand.",
     "take_again": "Nothing: the next run takes the event that Stripe could not deliver.",
 }
 

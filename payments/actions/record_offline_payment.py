@@ -22,7 +22,7 @@ from payments.models import Payment
 from payments.rows import kind_of_due
 from payments.staff import LONGEST_REASON, amount_within, who
 from payments.states import (
-    OFFLINE_METHODS,
+    HANDED_OVER,
     STANDING_BOOKINGS,
     PaymentKind,
     PaymentMethod,
@@ -46,7 +46,7 @@ def record_offline_payment(
     same `request_key` records once. Raises `NotFound`, `ValidationFailed` on `amount` or
     `method`, `NothingDue`, `InvalidStatusTransition`.
     """
-    if method not in OFFLINE_METHODS:
+    if method not in HANDED_OVER:
         raise ValidationFailed(Fault("method", "invalid", "Cash or a check."))
     payment_id = uuid.uuid4()
     key = f"offline-{request_key or payment_id}"[:80]
