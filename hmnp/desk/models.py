@@ -1,4 +1,4 @@
-"""What waits for a person."""
+"""What waits for a person; the alerts' and the metrics' tables are this app's too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from django.db import models
 from django.db.models import Q
 
 from hmnp.core.cases import CaseKind
+from hmnp.desk.alert_models import Alert as Alert
+from hmnp.desk.alert_models import AlertNotice as AlertNotice
+from hmnp.desk.alert_models import AlertRule as AlertRule
+from hmnp.desk.alert_models import AlertWatch as AlertWatch
+from hmnp.desk.metric_models import MetricBucket as MetricBucket
+from hmnp.desk.metric_models import Reading as Reading
 
 
 class Case(models.Model):
