@@ -49,8 +49,8 @@ _REPAIRS = {
     "the booking's page of outside systems, and it is as it was.",
     "share_calendar": "On the notary's page: correct the calendar's address, user or password; a "
     "Google calendar must be shared with the service account.",
-    "assign_or_move": "No notary can do this appointment from V1 beside the others. Call the customer "
-    "or a notary, then assign the booking to a notary or move it.",
+    "assign_or_move": "No notary can do this appointment from V1 beside the others. Call the "
+    "customer or a notary, then assign the booking to a notary or move it.",
     "agree_or_refund": "V1 took money for an appointment that did not take place as agreed. Agree "
     "on another time, or give the money back on the booking's money page.",
     "agree_new_time": "V1 wanted another time for this appointment: call the customer and move it.",
