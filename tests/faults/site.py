@@ -74,11 +74,16 @@ MAKE_DUE = """
         WHERE open_until > clock_timestamp();
     UPDATE integrations_outboxjob SET run_at = clock_timestamp() - interval '1 s', rung_at = NULL
         WHERE state = 'READY';
-    UPDATE integrations_outboxjob
-        SET lease_until = clock_timestamp() - interval '1 s', rung_at = NULL
-        WHERE state = 'RUNNING';
     UPDATE integrations_inboxevent SET run_at = clock_timestamp() - interval '1 s'
         WHERE state IN ('RECEIVED', 'PARKED');
+"""
+
+
+RUNNING = "SELECT token FROM integrations_outboxjob WHERE state = 'RUNNING'"
+END_LEASES = """
+    UPDATE integrations_outboxjob
+        SET lease_until = clock_timestamp() - interval '1 s', rung_at = NULL
+        WHERE state = 'RUNNING' AND token = ANY(%s)
 """
 
 
@@ -190,7 +195,11 @@ class Site:
             self.heal()
         self.revive()
         for _ in range(rounds):
+            # What was being done then, and is still said to be when no task runs, is a dead
+            # worker's. A webhook may have begun another job since: that one keeps its lease.
+            begun = [token for (token,) in self.rows(RUNNING)]
             self.wait_until_idle()
+            self.rows(END_LEASES, begun)
             self.rows(MAKE_DUE)
             for name in SWEEPS:
                 self.broker.send_task(name)
