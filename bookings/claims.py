@@ -118,14 +118,24 @@ def find_fit(
     notary_id: int,
     starts_at: datetime,
     customer_zip: str | None,
+    is_agreed: bool = False,
 ) -> tuple[Fit, NotarySchedule]:
-    """Judge one notary's calendar under its lock, dead holds ended first. Raises `Occupied`."""
+    """Judge one notary's calendar under its lock, dead holds ended first. Raises `Occupied`.
+
+    `is_agreed`: the time was agreed elsewhere, so that only the drives to and from it are judged.
+    """
     expire_dead_holds(notary_id=notary_id, service=service, starts_at=starts_at)
-    schedule = schedules.load(
-        service=service,
-        first_day=local_date(starts_at, zone=service.timezone),
-        notary_ids=[notary_id],
-    ).of(notary_id)
+    schedule: NotarySchedule | None
+    if is_agreed:
+        schedule = schedules.always_open(
+            notary_id=notary_id, around=starts_at, zone=service.timezone
+        )
+    else:
+        schedule = schedules.load(
+            service=service,
+            first_day=local_date(starts_at, zone=service.timezone),
+            notary_ids=[notary_id],
+        ).of(notary_id)
     if schedule is None:
         raise Occupied(Reason.OUTSIDE_HOURS)
     job = job_at(service=service, schedule=schedule, starts_at=starts_at, zip_code=customer_zip)
@@ -143,6 +153,7 @@ def take(
     state: ClaimState,
     now: datetime,
     booking_id: UUID | None = None,
+    is_agreed: bool = False,
 ) -> SlotClaim:
     """Claim this notary's time for `facts`; HELD for five minutes from `now`, the database's clock.
 
@@ -153,6 +164,7 @@ def take(
         notary_id=notary_id,
         starts_at=facts.starts_at,
         customer_zip=facts.customer_zip,
+        is_agreed=is_agreed,
     )
     claim = SlotClaim(
         id=uuid4(),
@@ -170,7 +182,9 @@ def take(
     return claim
 
 
-def move(*, claim: SlotClaim, facts: ClaimFacts, notary_id: int) -> SlotClaim:
+def move(
+    *, claim: SlotClaim, facts: ClaimFacts, notary_id: int, is_agreed: bool = False
+) -> SlotClaim:
     """Move a live claim in place, to another time, ZIP or notary; both calendars are locked.
 
     It never collides with itself: it is taken out of the chain first, and a roll-back puts it
@@ -185,6 +199,7 @@ def move(*, claim: SlotClaim, facts: ClaimFacts, notary_id: int) -> SlotClaim:
         notary_id=notary_id,
         starts_at=facts.starts_at,
         customer_zip=facts.customer_zip,
+        is_agreed=is_agreed,
     )
     _describe(claim, facts)
     claim.state = state

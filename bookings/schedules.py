@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from bookings.chain import Days, Job, NotarySchedule, Span
 from bookings.states import LIVE_CLAIM_STATES
-from hmnp.core.times import midnight
+from hmnp.core.times import local_date, midnight
 from services.definitions import Hours, ServiceDefinition
 
 _LIVE = [state.value for state in LIVE_CLAIM_STATES]
@@ -171,3 +172,27 @@ def live_jobs(
         for _, claim_id, starts, ends, period, wrap_up, place in rows
         if claim_id is not None
     ]
+
+
+_ALWAYS = tuple(Hours(weekday, 0, 1440) for weekday in range(1, 8))
+_NO_CAP = 10_000
+
+
+def always_open(*, notary_id: int, around: datetime, zone: ZoneInfo) -> NotarySchedule:
+    """Give a notary's jobs around a time, with nothing else in the way of one more."""
+    day = local_date(around, zone=zone)
+    home_zip, jobs = live_jobs(
+        notary_id=notary_id,
+        starts_from=midnight(day - timedelta(days=1), zone=zone),
+        starts_before=midnight(day + timedelta(days=2), zone=zone),
+    )
+    return NotarySchedule(
+        notary_id=notary_id,
+        name="",
+        home_zip=home_zip,
+        daily_capacity=_NO_CAP,
+        hours=_ALWAYS,
+        days_off=(),
+        jobs=tuple(jobs),
+        blocks=(),
+    )

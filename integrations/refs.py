@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -57,3 +59,35 @@ def write(
         return ref
 
     return transactions.run(work)
+
+
+@dataclass(frozen=True, slots=True)
+class FormerRef:
+    """What the system before this one called a booking outside."""
+
+    booking_id: UUID
+    system: str
+    kind: str
+    external_id: str
+    container: str = ""
+
+
+def import_refs(*, refs: Iterable[FormerRef]) -> None:
+    """Keep many names at once, in the caller's transaction; what is known by then stays.
+
+    Version 0: the object may be there, and is looked for before it is relied on.
+    """
+    ExternalRef.objects.bulk_create(
+        [
+            ExternalRef(
+                booking_id=ref.booking_id,
+                system=ref.system,
+                kind=ref.kind,
+                container=ref.container,
+                external_id=ref.external_id,
+            )
+            for ref in refs
+        ],
+        ignore_conflicts=True,
+        batch_size=2000,
+    )

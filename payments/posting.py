@@ -136,6 +136,11 @@ def posted_cents(*, refund_id: UUID) -> int:
     return total
 
 
+def movement_id(movement: str) -> UUID:
+    """Give the id of a movement's group, by its name."""
+    return uuid.uuid5(_BOOKS, movement)
+
+
 def _times(refund_id: UUID) -> int:
     return LedgerEntry.objects.filter(refund=refund_id, account=Account.CUSTOMER.value).count()
 
@@ -151,7 +156,7 @@ def _post(
     LedgerEntry.objects.bulk_create(
         [
             LedgerEntry(
-                group_id=uuid.uuid5(_BOOKS, movement),
+                group_id=movement_id(movement),
                 movement=movement,
                 account=account.value,
                 amount_cents=cents,
