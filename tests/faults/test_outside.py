@@ -14,8 +14,10 @@ import pytest
 import redis
 
 from hmnp.dev.guard import Guard
+from integrations.sms.tests.test_connector import noon_zone
 from tests.faults.flows import WITHOUT_HOLD, Flow, run_all
 from tests.faults.judging import judge
+from tests.faults.own_redis import OwnRedis
 from tests.faults.points import BY_CONNECTORS
 from tests.faults.site import Site, running_site
 
@@ -25,6 +27,7 @@ pytestmark = [
 ]
 
 KILLS = 60
+PAID = WITHOUT_HOLD[:-1]
 # GoHighLevel's rate budget is kept, and takes its time.
 ROUNDS = 1000
 ACTIONS = (
@@ -37,15 +40,41 @@ ACTIONS = (
     "reset_after_commit",
     "garbage",
 )
-SYSTEMS = ("ghl", "google", "proof")
+SYSTEMS = ("ghl", "google", "proof", "twilio")
 ZIP = "77573"
+# Every booking is where it is noon, so that texts go out whatever the hour.
+NOON = """
+    CREATE FUNCTION where_it_is_noon() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        NEW.timezone := '{zone}';
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER noon BEFORE INSERT ON bookings_booking
+        FOR EACH ROW EXECUTE FUNCTION where_it_is_noon();
+"""
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) -> Iterator[Site]:
+def own_redis() -> Iterator[OwnRedis]:
+    """The Redis of this site, and of nobody else."""
+    server = OwnRedis()
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, process_guard: Guard, own_redis: OwnRedis
+) -> Iterator[Site]:
     """A site that tells every system outside."""
-    folder = tmp_path_factory.mktemp("outside")
-    with running_site(folder=folder, guard=process_guard, name="outside", off="caldav,sms") as made:
+    with running_site(
+        folder=tmp_path_factory.mktemp("outside"),
+        guard=process_guard,
+        name="outside",
+        off="caldav",
+        redis_base=own_redis.base,
+    ) as made:
+        made.rows(NOON.format(zone=noon_zone()))
         yield made
 
 
@@ -55,9 +84,16 @@ def _mobile(site: Site, count: int, *, first: int = 0) -> list[Flow]:
     for number in range(count):
         (day,) = site.rows("SELECT (current_date + %s::int)::text", 2 + first + number)[0]
         start = site.free_starts(slug="standard-notary", first_day=day, zip_code=ZIP)[0]
-        steps = (*WITHOUT_HOLD[:-1], "cancel") if number % 4 == 3 else WITHOUT_HOLD[:-1]
+        steps = (*PAID, "cancel") if number % 4 == 3 else PAID
         flows.append(
-            Flow(site=site, steps=steps, slug="standard-notary", zip_code=ZIP, start=start)
+            Flow(
+                site=site,
+                steps=steps,
+                slug="standard-notary",
+                zip_code=ZIP,
+                start=start,
+                is_texted=number % 2 == 0,
+            )
         )
     return flows
 
@@ -82,8 +118,8 @@ def test_sixty_killed_workers_and_every_fault_leave_one_object_a_booking_and_sys
 ) -> None:
     flows = [
         *_mobile(site, 24),
-        *(Flow(site=site, steps=WITHOUT_HOLD[:-1]) for _ in range(16)),
-        *(Flow(site=site, steps=(*WITHOUT_HOLD[:-1], "cancel")) for _ in range(8)),
+        *(Flow(site=site, steps=PAID, is_texted=True) for _ in range(16)),
+        *(Flow(site=site, steps=(*PAID, "cancel")) for _ in range(8)),
     ]
     for system in SYSTEMS:
         for action in ACTIONS:
@@ -137,6 +173,27 @@ def test_a_redis_that_forgets_everything_loses_no_job(site: Site) -> None:
     _one_each(site, flows)
 
 
+def test_a_redis_killed_again_and_again_stops_no_booking_and_loses_no_job(
+    site: Site, own_redis: OwnRedis
+) -> None:
+    flows = [*_mobile(site, 6, first=50), *(Flow(site=site, steps=PAID) for _ in range(6))]
+    for number, flow in enumerate(flows):
+        # Every third step finds it dead, every third comes back to an empty one.
+        for step in range(1, len(flow.steps) + 1):
+            match (number + step) % 3:
+                case 0:
+                    own_redis.kill()
+                case 1 if own_redis.process is not None and own_redis.process.poll() is not None:
+                    own_redis.start()
+            flow.run(until=step)
+    if own_redis.process is not None and own_redis.process.poll() is not None:
+        own_redis.start()
+    assert [flow.name for flow in flows if flow.refusal or flow.lost] == []
+    site.quiesce(rounds=ROUNDS)
+    judge(site, flows)
+    _one_each(site, flows)
+
+
 def _one_each(site: Site, flows: list[Flow]) -> None:
     """Assert that each standing booking is once in each of its systems, a cancelled one nowhere."""
     ledger = site.ledger()
@@ -151,6 +208,7 @@ def _one_each(site: Site, flows: list[Flow]) -> None:
         if one["detailed_status"] not in ("recalled", "deleted")
     )
     events = Counter(_bookings_of(ledger["google_events"]))
+    texts = Counter(one["reference"] for one in ledger["sms"])
     wrong = []
     for flow in (flow for flow in flows if flow.made):
         booking, name = flow.booking(), flow.made["booking"]["id"]
@@ -159,6 +217,7 @@ def _one_each(site: Site, flows: list[Flow]) -> None:
             "GoHighLevel": (appointments[booking["reference"]], stands),
             "Proof": (sessions[name], stands if flow.slug == "ron" else 0),
             "Google": (events[name], stands if flow.zip_code else 0),
+            "Twilio": (texts[booking["reference"]], _texts_wanted(site, name)),
         }
         wrong += [
             f"{flow.name} is {booking['status']}: {system} holds {count}, not {expected}"
@@ -168,6 +227,15 @@ def _one_each(site: Site, flows: list[Flow]) -> None:
     assert wrong == []
     jobs = "SELECT destination, state FROM integrations_outboxjob WHERE state = 'DEAD'"
     assert site.rows(jobs) == []
+
+
+def _texts_wanted(site: Site, booking_id: str) -> int:
+    (row,) = site.rows(
+        "SELECT count(*) FROM integrations_outboxjob "
+        "WHERE booking_id = %s AND destination = 'sms' AND state = 'SUCCEEDED'",
+        booking_id,
+    )
+    return int(row[0])
 
 
 def _bookings_of(events: list[dict[str, Any]]) -> list[str]:
