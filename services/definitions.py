@@ -184,3 +184,15 @@ class ServiceDefinition:
     def is_mobile(self) -> bool:
         """The notary drives to the customer."""
         return self.type is ServiceType.MOBILE
+
+    def rule(self, code: str) -> PriceRule | None:
+        """Give the surcharge row called `code`, if the service has one."""
+        return next((rule for rule in self.rules if rule.code == code), None)
+
+    def statutory_rate(self, code: str, day: date) -> int:
+        """Give what the law allows for `code` on a day, in cents. Raises `LookupError`."""
+        for rate in self.statutory_rates:
+            is_over = rate.valid_until is not None and day >= rate.valid_until
+            if rate.code == code and rate.valid_from <= day and not is_over:
+                return rate.amount_cents
+        raise LookupError(f"The catalogue has no statutory rate {code} for {day}.")

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
 from hmnp.core.money import percent_of
 from services import promos, travel
+from services.agreed import AS_LISTED, Agreed
 from services.definitions import (
     DepositKind,
-    PriceRule,
     RateCode,
     RuleCode,
     ServiceDefinition,
 )
-from services.federal_holidays import is_federal_holiday
 from services.promos import PromoTerms
+from services.rule_times import rule_applies
 
 # Stripe refuses charges under half a dollar; so little is not due now but joins the balance.
 LEAST_CHARGE_CENTS = 50
@@ -70,6 +70,7 @@ class PriceFacts:
     is_emergency: bool | None = None
     move_fee_cents: int = 0
     due_nothing: bool = False
+    agreed: Agreed = AS_LISTED
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,16 @@ class Pricing:
     lines: tuple[PriceLine, ...]
     distance_miles: float | None
     is_emergency: bool
+    agreed_discount_cents: int = 0
+    agreed_travel_fee_cents: int | None = None
+
+    @property
+    def agreed(self) -> Agreed:
+        """What stays agreed when the same booking is priced anew."""
+        return Agreed(
+            discount_cents=self.agreed_discount_cents,
+            travel_fee_cents=self.agreed_travel_fee_cents,
+        )
 
     def to_snapshot(self) -> dict[str, Any]:
         """Give the price as JSON, in cents, to be kept with a booking."""
@@ -112,14 +123,15 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
     """Price one appointment.
 
     Raises `UnknownZip` and `OutOfServiceArea` (mobile services), `PromoInvalid` when the promo
-    code is for another service or the sum is below its minimum.
+    code is for another service or the sum is below its minimum, `ValidationFailed` when an agreed
+    price is above the list's.
     """
     miles = _miles(service, facts)
     is_emergency = _is_emergency(service, facts)
     charges = [
         *_base_lines(service, facts),
         *_extra_lines(service, facts),
-        *_travel_lines(service, miles),
+        *_travel_lines(service, miles, facts.agreed.travel_fee_cents),
         *_surcharge_lines(service, facts, is_emergency=is_emergency),
     ]
     charged = _total(charges)
@@ -129,8 +141,12 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
             terms=facts.promo, service_id=service.id, sum_cents=charged
         )
     taxes = percent_of(charged - discount, service.tax_percent)
-    final = charged - discount + taxes + facts.move_fee_cents
+    listed = charged - discount + taxes + facts.move_fee_cents
+    agreed = facts.agreed.discount_on(listed)
+    final = listed - agreed
     lines = [*charges, *_closing_lines(service, facts, discount=discount, taxes=taxes)]
+    if agreed:
+        lines.append(PriceLine("AGREED", "Agreed with you", LineType.DISCOUNT, -agreed))
     return Pricing(
         base_price_cents=service.base_price_cents,
         extra_signers_cents=_total(charges, RuleCode.EXTRA_SIGNER),
@@ -139,7 +155,7 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
         time_surcharge_cents=_total(charges, *TIME_SURCHARGES),
         emergency_fee_cents=_total(charges, RuleCode.EMERGENCY),
         move_fee_cents=facts.move_fee_cents,
-        promo_discount_cents=discount,
+        promo_discount_cents=discount + agreed,
         taxes_cents=taxes,
         final_price_cents=final,
         deposit_required_cents=0
@@ -148,6 +164,8 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
         lines=tuple(lines),
         distance_miles=miles,
         is_emergency=is_emergency,
+        agreed_discount_cents=agreed,
+        agreed_travel_fee_cents=facts.agreed.travel_fee_cents,
     )
 
 
@@ -172,7 +190,7 @@ def _miles(service: ServiceDefinition, facts: PriceFacts) -> float | None:
 
 
 def _is_emergency(service: ServiceDefinition, facts: PriceFacts) -> bool:
-    rule = _rule(service, RuleCode.EMERGENCY)
+    rule = service.rule(RuleCode.EMERGENCY)
     if rule is None or rule.within_minutes is None:
         return False
     if facts.is_emergency is not None:
@@ -189,8 +207,8 @@ def _base_lines(service: ServiceDefinition, facts: PriceFacts) -> Iterator[Price
         acts = min(acts, service.included_documents)
     signers = min(facts.signers, service.included_signers)
     day = facts.starts_at.astimezone(service.timezone).date()
-    first = _rate(service, RateCode.ACT_FIRST_SIGNER, day)
-    further = _rate(service, RateCode.ACT_FURTHER_SIGNER, day)
+    first = service.statutory_rate(RateCode.ACT_FIRST_SIGNER, day)
+    further = service.statutory_rate(RateCode.ACT_FURTHER_SIGNER, day)
     statutory = min(service.base_price_cents, acts * (first + further * (signers - 1)))
     rest = service.base_price_cents - statutory
     act_label = "Notarial act" if acts == 1 else f"Notarial acts ({acts})"
@@ -221,14 +239,21 @@ def _extra_lines(service: ServiceDefinition, facts: PriceFacts) -> Iterator[Pric
         (RuleCode.EXTRA_SIGNER, signers, signers * times_signed, "signer"),
     )
     for code, count, times, name in counted:
-        rule = _rule(service, code)
+        rule = service.rule(code)
         if rule is not None and times * rule.amount_cents:
             label = f"{count} extra {name}{'' if count == 1 else 's'}"
             yield PriceLine(code, label, line_type, times * rule.amount_cents)
 
 
-def _travel_lines(service: ServiceDefinition, miles: float | None) -> Iterator[PriceLine]:
+def _travel_lines(
+    service: ServiceDefinition, miles: float | None, agreed_cents: int | None
+) -> Iterator[PriceLine]:
     if service.area is None or miles is None:
+        return
+    if agreed_cents is not None:
+        if agreed_cents:
+            label = f"Travel, {miles:.1f} miles, as agreed"
+            yield PriceLine("TRAVEL", label, LineType.FEE, agreed_cents)
         return
     fee = travel.travel_fee_cents(area=service.area, miles=miles)
     if fee:
@@ -247,27 +272,12 @@ def _surcharge_lines(
     """Charge what the wall clock of the start says, then the emergency."""
     local = facts.starts_at.astimezone(service.timezone)
     for code in TIME_SURCHARGES:
-        rule = _rule(service, code)
-        if rule is not None and rule.amount_cents and _applies(rule, local):
+        rule = service.rule(code)
+        if rule is not None and rule.amount_cents and rule_applies(rule=rule, local=local):
             yield PriceLine(code, rule.label, LineType.FEE, rule.amount_cents)
-    rule = _rule(service, RuleCode.EMERGENCY)
+    rule = service.rule(RuleCode.EMERGENCY)
     if rule is not None and is_emergency and rule.amount_cents:
         yield PriceLine(RuleCode.EMERGENCY, rule.label, LineType.FEE, rule.amount_cents)
-
-
-def _applies(rule: PriceRule, local: datetime) -> bool:
-    """Tell whether a rule's days and hours hold at a wall-clock start."""
-    if rule.code == RuleCode.HOLIDAY and not is_federal_holiday(local.date()):
-        return False
-    # HOLIDAY excludes WEEKEND by itself: a holiday counts on an observed weekday only.
-    if rule.weekdays and local.isoweekday() not in rule.weekdays:
-        return False
-    if rule.before_minute is None and rule.from_minute is None:
-        return True
-    minute = local.hour * 60 + local.minute
-    is_early = rule.before_minute is not None and minute < rule.before_minute
-    is_late = rule.from_minute is not None and minute >= rule.from_minute
-    return is_early or is_late
 
 
 def _closing_lines(
@@ -280,18 +290,6 @@ def _closing_lines(
         yield PriceLine("TAX", f"Tax ({_plain(service.tax_percent)} %)", LineType.TAX, taxes)
     if facts.move_fee_cents:
         yield PriceLine("MOVE_FEE", "Late change of time", LineType.FEE, facts.move_fee_cents)
-
-
-def _rule(service: ServiceDefinition, code: RuleCode) -> PriceRule | None:
-    return next((rule for rule in service.rules if rule.code == code), None)
-
-
-def _rate(service: ServiceDefinition, code: RateCode, day: date) -> int:
-    for rate in service.statutory_rates:
-        is_over = rate.valid_until is not None and day >= rate.valid_until
-        if rate.code == code and rate.valid_from <= day and not is_over:
-            return rate.amount_cents
-    raise LookupError(f"The catalogue has no statutory rate {code} for {day}.")
 
 
 def _total(lines: list[PriceLine], *codes: str) -> int:

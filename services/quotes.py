@@ -11,6 +11,7 @@ from django.core import signing
 
 from hmnp.core.errors import Fault, ValidationFailed
 from services import promo_codes, promos
+from services.agreed import AS_LISTED, Agreed
 from services.definitions import ServiceDefinition
 from services.errors import PromoInvalid
 from services.pricing import PriceFacts, Pricing, calculate_pricing
@@ -44,11 +45,13 @@ def quote(
     move_fee_cents: int = 0,
     due_nothing: bool = False,
     is_promo_taken: bool = False,
+    agreed: Agreed = AS_LISTED,
 ) -> Pricing:
     """Price what is asked for, in cents, with the promo code's row as it is now.
 
     `is_promo_taken`: the booking priced anew has used its code already, so that only what the
     code takes off is asked, not whether it may still be used; under its minimum it lapses.
+    `agreed` is what staff agreed instead of the tables; nobody else may bring one.
     Raises `ValidationFailed` with every fault at once, `UnknownZip`, `OutOfServiceArea`,
     `PromoInvalid`.
     """
@@ -74,6 +77,7 @@ def quote(
             is_emergency=is_emergency,
             move_fee_cents=move_fee_cents,
             due_nothing=due_nothing,
+            agreed=agreed,
         )
         return calculate_pricing(service=service, facts=facts)
 

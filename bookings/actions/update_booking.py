@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import NotFound, PreconditionFailed, ServiceUnavailable
 from hmnp.core.events import emit
 from services import quotes
+from services.agreed import Agreed
 from services.catalogue import require_service
 from services.pricing import Pricing
 
@@ -140,8 +141,9 @@ def plan_update(
         booking.documents,
     )
     move = _judge(booking, wanted, actor, now) if is_moved else None
+    agreed = Pricing.from_snapshot(booking.pricing)
     if not is_repriced:
-        pricing = Pricing.from_snapshot(booking.pricing)
+        pricing = agreed
     else:
         pricing = quotes.quote(
             **wanted.facts(),
@@ -149,8 +151,16 @@ def plan_update(
             is_emergency=None if is_retimed else booking.is_emergency,
             move_fee_cents=booking.move_fee_cents + (move.fee_cents if move else 0),
             is_promo_taken=True,
+            agreed=_still_agreed(agreed, booking=booking, wanted=wanted),
         )
     return UpdatePlan(wanted=wanted, pricing=pricing, move=move, details=details)
+
+
+def _still_agreed(pricing: Pricing, *, booking: Booking, wanted: Wanted) -> Agreed:
+    """Give what staff agreed and still holds: a travel fee is for the place it was agreed for."""
+    if (wanted.zip_code or "") == booking.zip_code:
+        return pricing.agreed
+    return replace(pricing.agreed, travel_fee_cents=None)
 
 
 def _judge(booking: Booking, wanted: Wanted, actor: Actor, now: datetime) -> Move:
