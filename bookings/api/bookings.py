@@ -219,7 +219,7 @@ class BookingViewSet(ApiViewSet):
         """Answer the timeline, oldest first."""
         booking = visible_booking(request, booking_id)
         for_staff = principal_of(request).kind is Kind.STAFF
-        events = booking.timeline.order_by("id")
+        events = booking.timeline.order_by("seq")
         return Response(
             {"data": [event_body(one, for_staff=for_staff) for one in events], "nextCursor": None}
         )

@@ -10,7 +10,7 @@ from bookings.models.notary import (
     NotaryDayOff,
     NotaryHours,
 )
-from bookings.models.timeline import TimelineEvent
+from bookings.models.timeline import TimelineEvent, TimelineHead
 
 __all__ = [
     "Blackout",
@@ -24,4 +24,5 @@ __all__ = [
     "PromoRedemption",
     "SlotClaim",
     "TimelineEvent",
+    "TimelineHead",
 ]
