@@ -101,6 +101,11 @@ DATABASES["default"]["OPTIONS"].setdefault(
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# The role that DATABASE_URL signs in as, where it is not the tables' owner; what it may only add
+# to, and what the database itself writes: `manage.py grant_app_role`.
+APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="")
+APPEND_ONLY_MODELS = ["auditlog.LogEntry", "bookings.TimelineEvent", "payments.LedgerEntry"]
+READ_ONLY_MODELS = ["bookings.TimelineHead"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache and jobs --------------------------------------------------------------------------
