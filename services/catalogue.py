@@ -1,39 +1,33 @@
-"""Reads of the catalogue: a service whole, in one statement; every other app starts here."""
+"""Reads of the catalogue: services whole, in one statement; every other app starts here.
+
+A process keeps the services it has read, and asks the database with every look whether they are
+still at that version: what is kept is never an authority, only spared being sent again.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from datetime import date
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from services.definitions import (
-    CancellationTier,
-    DepositKind,
-    Hours,
-    IntegrationRule,
-    Point,
-    PriceRule,
-    ServiceArea,
-    ServiceDefinition,
-    ServiceType,
-    StatutoryRate,
-    TravelBand,
-)
+from hmnp.core import versions
+from services.catalogue_rows import definition_from_row
+from services.definitions import ServiceDefinition
 from services.errors import InvalidService
 
-_SLUG = re.compile(r"[a-z0-9_-]{1,50}")
-
-# Written out, because this runs in every quote, hold and booking: with the ORM the same statement
-# takes longer to build than to run.
-_SELECT = """
-    SELECT to_jsonb(s) || jsonb_build_object(
+_LOOK = """
+    SELECT clock_timestamp(), coalesce(
+        (SELECT jsonb_object_agg(name, number) FROM core_version WHERE name = ANY(%s)), '{}')
+"""
+# With its version in the same snapshot. Written out: the ORM would take a statement a table.
+_SERVICES = """
+    SELECT coalesce((SELECT number FROM core_version WHERE name = %s), 0),
+        to_jsonb(s) || jsonb_build_object(
         'area', (
             SELECT to_jsonb(a) || jsonb_build_object('bands', (
                 SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.over_miles), '[]')
@@ -56,19 +50,74 @@ _SELECT = """
             SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.priority, i.name), '[]')
             FROM services_serviceintegration i WHERE i.service_id = s.id))
     FROM services_service s
+    ORDER BY s.position, s.slug
 """
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All services at one version, in the order of the pages; version 0 is never kept."""
+
+    version: int
+    services: tuple[ServiceDefinition, ...]
+    by_name: Mapping[str, ServiceDefinition]
+
+    @classmethod
+    def of(cls, version: int, services: tuple[ServiceDefinition, ...]) -> Catalogue:
+        """Give the services to be found by their id and by their slug."""
+        by_name = {str(service.id): service for service in services}
+        return cls(version, services, by_name | {service.slug: service for service in services})
+
+    def find(self, id_or_slug: str | UUID) -> ServiceDefinition | None:
+        """Give one service, active or not, or None."""
+        by_slug = self.by_name.get(str(id_or_slug))
+        if by_slug is not None:
+            return by_slug
+        by_id = _as_uuid(id_or_slug)
+        return None if by_id is None else self.by_name.get(str(by_id))
+
+    def active(self) -> list[ServiceDefinition]:
+        """Give the services on offer."""
+        return [service for service in self.services if service.is_active]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one statement saw together: the clock, the versions asked for, and the catalogue."""
+
+    clock: datetime
+    numbers: Mapping[str, int]
+    catalogue: Catalogue
+
+
+# What this process has read, at the version it read it: true for as long as that is the version.
+_kept = Catalogue.of(0, ())
+
+
+def look(*, names: Iterable[str] = ()) -> Look:
+    """Give the catalogue as it is now, with the versions of `names`; one statement.
+
+    One more when this process has not read the catalogue at its present version yet.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, [[versions.CATALOGUE, *names]])
+        clock, numbers = cursor.fetchone()
+    seen = json.loads(numbers)
+    return Look(clock, seen, at_version(seen.get(versions.CATALOGUE, 0)))
+
+
+def at_version(number: int) -> Catalogue:
+    """Give the catalogue, of which another statement has just seen that this is its version.
+
+    No statement, unless this process has not read that version yet.
+    """
+    known = _kept
+    return known if number and known.version == number else _read()
 
 
 def get_service(*, id_or_slug: str | UUID) -> ServiceDefinition | None:
     """Give one service, active or not, or None; one statement."""
-    by_id = id_or_slug if isinstance(id_or_slug, UUID) else _as_uuid(id_or_slug)
-    if by_id is not None:
-        found = _read("WHERE s.id = %s", [by_id])
-    elif _SLUG.fullmatch(str(id_or_slug)):
-        found = _read("WHERE s.slug = %s", [id_or_slug])
-    else:
-        found = []
-    return found[0] if found else None
+    return look().catalogue.find(id_or_slug)
 
 
 def require_service(*, id_or_slug: str | UUID) -> ServiceDefinition:
@@ -81,120 +130,24 @@ def require_service(*, id_or_slug: str | UUID) -> ServiceDefinition:
 
 def active_services() -> list[ServiceDefinition]:
     """Give the services on offer, in the order of the pages; one statement."""
-    return _read("WHERE s.is_active ORDER BY s.position, s.slug", [])
+    return look().catalogue.active()
 
 
-def _as_uuid(text: str) -> UUID | None:
+def _read() -> Catalogue:
+    global _kept  # noqa: PLW0603 -- the process's one copy, replaced whole
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVICES, [versions.CATALOGUE])
+        rows = cursor.fetchall()
+    services = (definition_from_row(json.loads(text, parse_float=Decimal)) for _, text in rows)
+    fresh = Catalogue.of(rows[0][0] if rows else 0, tuple(services))
+    # Without a version nothing would say when it is outdated.
+    if fresh.version:
+        _kept = fresh
+    return fresh
+
+
+def _as_uuid(text: str | UUID) -> UUID | None:
     try:
-        return UUID(text)
+        return text if isinstance(text, UUID) else UUID(text)
     except ValueError:
         return None
-
-
-def _read(condition: str, values: list[Any]) -> list[ServiceDefinition]:
-    with connection.cursor() as cursor:
-        cursor.execute(_SELECT + condition, values)
-        rows = cursor.fetchall()
-    return [definition_from_row(json.loads(text, parse_float=Decimal)) for (text,) in rows]
-
-
-def definition_from_row(row: dict[str, Any]) -> ServiceDefinition:
-    """Give the definition of one service from its rows as PostgreSQL writes them in JSON."""
-    return ServiceDefinition(
-        id=UUID(row["id"]),
-        slug=row["slug"],
-        name=row["name"],
-        description=row["description"],
-        type=ServiceType(row["type"]),
-        is_active=row["is_active"],
-        base_price_cents=row["base_price_cents"],
-        deposit_kind=DepositKind(row["deposit_kind"]),
-        deposit_value=row["deposit_value"],
-        duration_minutes=row["duration_minutes"],
-        wrap_up_minutes=row["wrap_up_minutes"],
-        notice_minutes=row["notice_minutes"],
-        horizon_days=row["horizon_days"],
-        grid_minutes=row["grid_minutes"],
-        included_signers=row["included_signers"],
-        max_signers=row["max_signers"],
-        included_documents=row["included_documents"],
-        max_documents=row["max_documents"],
-        tax_percent=Decimal(row["tax_percent"]),
-        timezone=_zone(row["timezone"]),
-        area=_area(row),
-        hours=tuple(
-            Hours(hours["weekday"], hours["opens_minute"], hours["closes_minute"])
-            for hours in row["hours"]
-        ),
-        rules=tuple(_rule(rule) for rule in row["rules"]),
-        statutory_rates=tuple(
-            StatutoryRate(
-                code=rate["code"],
-                amount_cents=rate["amount_cents"],
-                valid_from=date.fromisoformat(rate["valid_from"]),
-                valid_until=date.fromisoformat(until) if (until := rate["valid_until"]) else None,
-            )
-            for rate in row["statutory_rates"]
-        ),
-        cancellation_tiers=tuple(
-            CancellationTier(
-                code=tier["code"],
-                label=tier["label"],
-                min_minutes_before=tier["min_minutes_before"],
-                kept_cents=tier["kept_cents"],
-                keeps_travel_fee=tier["keeps_travel_fee"],
-            )
-            for tier in row["cancellation_tiers"]
-        ),
-        move_fee_cents=row["move_fee_cents"],
-        free_move_minutes=row["free_move_minutes"],
-        integrations=tuple(
-            IntegrationRule(
-                name=integration["name"],
-                required=integration["required"],
-                priority=integration["priority"],
-                max_attempts=integration["max_attempts"],
-                give_up_after_hours=integration["give_up_after_hours"],
-                rollback_action=integration["rollback_action"] or None,
-            )
-            for integration in row["integrations"]
-        ),
-    )
-
-
-def _area(row: dict[str, Any]) -> ServiceArea | None:
-    area = row["area"]
-    if area is None:
-        return None
-    return ServiceArea(
-        centre=Point(lat=float(area["centre_lat"]), lng=float(area["centre_lng"])),
-        included_miles=Decimal(row["included_miles"]),
-        last_served_mile=Decimal(area["last_served_mile"]),
-        per_mile_cents=area["per_mile_cents"],
-        bands=tuple(
-            TravelBand(
-                over_miles=Decimal(band["over_miles"]),
-                up_to_miles=Decimal(band["up_to_miles"]),
-                fee_cents=band["fee_cents"],
-            )
-            for band in area["bands"]
-        ),
-        centre_zip=area["centre_zip"],
-    )
-
-
-def _rule(rule: dict[str, Any]) -> PriceRule:
-    return PriceRule(
-        code=rule["code"],
-        label=rule["label"],
-        amount_cents=rule["amount_cents"],
-        weekdays=tuple(rule["weekdays"]),
-        before_minute=rule["before_minute"],
-        from_minute=rule["from_minute"],
-        within_minutes=rule["within_minutes"],
-    )
-
-
-@lru_cache
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)

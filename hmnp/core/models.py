@@ -1,4 +1,4 @@
-"""The one infrastructure table: answers already given, by idempotency key."""
+"""The tables of infrastructure: answers already given, and versions of what they came from."""
 
 from django.db import models
 
@@ -27,3 +27,16 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.key}"
+
+
+class Version(models.Model):
+    """How often something that answers are made from has changed; see `hmnp.core.versions`.
+
+    Raised by triggers only, from one sequence, so that no number is ever given twice.
+    """
+
+    name = models.CharField(max_length=40, primary_key=True)
+    number = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.number}"

@@ -14,7 +14,7 @@ from factory.declarations import LazyAttribute, Sequence
 from factory.django import DjangoModelFactory
 
 from services.actions.load_catalogue import CATALOGUE, rule_values, span_rows
-from services.catalogue import definition_from_row
+from services.catalogue_rows import definition_from_row
 from services.definitions import ServiceDefinition
 from services.models import PriceRule, PromoCode, Service, ServiceIntegration
 from services.models.rules import CancellationTier
