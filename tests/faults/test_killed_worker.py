@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
+from hmnp.dev.site import beat_command
 from tests.faults.flows import INTENT_FIRST, Flow
 from tests.faults.judging import judge
 from tests.faults.site import Site
@@ -81,3 +83,30 @@ def test_a_bell_that_nobody_heard_is_rung_again_by_the_sweep(site: Site) -> None
     site.broker.send_task("integrations.sweep_outbox")
     wait_until(lambda: job(flow)["state"] == "SUCCEEDED")
     assert (job(flow)["attempts"], len(mails(flow))) == (1, 1)
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("dies", ["child", "tree"])
+def test_a_killed_workers_job_is_begun_again_within_a_minute_by_the_schedule_alone(
+    site: Site, dies: str, record_property: Callable[[str, object], None]
+) -> None:
+    schedule = site.live.folder / "celerybeat-schedule"
+    site.children["beat"] = site.live._start("beat", beat_command(schedule=schedule))
+    flow = Flow(site=site, steps=INTENT_FIRST)
+    site.fail("timeout_after_commit", ms=12_000, system="postmark", body=flow.email)
+    flow.run(until=PAID)
+    wait_until(lambda: mails(flow))
+    if dies == "tree":
+        site.kill_and_start("worker")
+    else:
+        for child in psutil.Process(site.children["worker"].process.pid).children():
+            child.kill()
+    killed_at = time.monotonic()
+    wait_until(lambda: job(flow)["attempts"] == 2, seconds=60)
+    record_property(
+        "measured", f"begun again {time.monotonic() - killed_at:.0f} s after its {dies} was killed"
+    )
+    wait_until(lambda: job(flow)["state"] == "SUCCEEDED")
+    assert len(mails(flow)) == 1
+    # The other tests say themselves when the sweepers run.
+    site.children.pop("beat").kill()
