@@ -83,13 +83,13 @@ def _mobile(site: Site, count: int, *, first: int = 0) -> list[Flow]:
     flows = []
     for number in range(count):
         (day,) = site.rows("SELECT (current_date + %s::int)::text", 2 + first + number)[0]
-        start = site.free_starts(slug="standard-notary", first_day=day, zip_code=ZIP)[0]
+        start = site.free_starts(slug="extended-hours", first_day=day, zip_code=ZIP)[0]
         steps = (*PAID, "cancel") if number % 4 == 3 else PAID
         flows.append(
             Flow(
                 site=site,
                 steps=steps,
-                slug="standard-notary",
+                slug="extended-hours",
                 zip_code=ZIP,
                 start=start,
                 is_texted=number % 2 == 0,
