@@ -5,7 +5,7 @@ No Django, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -30,24 +30,41 @@ def misfit(
     starts_at: datetime,
     now: datetime,
     blackouts: Sequence[Days],
+    waived: Collection[Misfit] = (),
 ) -> Misfit | None:
-    """Say why the service is never offered at `starts_at`, or None when it may be."""
+    """Say why the service is never offered at `starts_at`, or None when it may be.
+
+    What staff `waived` does not count.
+    """
+    reasons = misfits(service=service, starts_at=starts_at, now=now, blackouts=blackouts)
+    if not waived:
+        return next(reasons, None)
+    return next((reason for reason in reasons if reason not in waived), None)
+
+
+def misfits(
+    *,
+    service: ServiceDefinition,
+    starts_at: datetime,
+    now: datetime,
+    blackouts: Sequence[Days],
+) -> Iterator[Misfit]:
+    """Give every reason why the service is never offered at `starts_at`."""
     zone = service.timezone
     day = local_date(starts_at, zone=zone)
     ends_at = starts_at + timedelta(minutes=service.duration_minutes)
     since_midnight = starts_at - midnight(day, zone=zone)
     if since_midnight % timedelta(minutes=service.grid_minutes):
-        return Misfit.OFF_GRID
+        yield Misfit.OFF_GRID
     if starts_at < now + timedelta(minutes=service.notice_minutes):
-        return Misfit.INSIDE_NOTICE
+        yield Misfit.INSIDE_NOTICE
     if day > local_date(now, zone=zone) + timedelta(days=service.horizon_days):
-        return Misfit.BEYOND_HORIZON
+        yield Misfit.BEYOND_HORIZON
     if not works_throughout(hours=service.hours, starts_at=starts_at, ends_at=ends_at, zone=zone):
-        return Misfit.OUTSIDE_HOURS
+        yield Misfit.OUTSIDE_HOURS
     last_day = local_date(ends_at - timedelta(microseconds=1), zone=zone)
     if any(blackout.contains(day) or blackout.contains(last_day) for blackout in blackouts):
-        return Misfit.BLACKOUT
-    return None
+        yield Misfit.BLACKOUT
 
 
 def job_at(

@@ -119,6 +119,7 @@ def find_fit(
     starts_at: datetime,
     customer_zip: str | None,
     is_agreed: bool = False,
+    is_any_hour: bool = False,
 ) -> tuple[Fit, NotarySchedule]:
     """Judge one notary's calendar under its lock, dead holds ended first. Raises `Occupied`.
 
@@ -138,6 +139,8 @@ def find_fit(
         ).of(notary_id)
     if schedule is None:
         raise Occupied(Reason.OUTSIDE_HOURS)
+    if is_any_hour:
+        schedule = schedules.at_any_hour(schedule)
     job = job_at(service=service, schedule=schedule, starts_at=starts_at, zip_code=customer_zip)
     result = fit(schedule=schedule, job=job, zone=service.timezone)
     if isinstance(result, Reason):
@@ -154,10 +157,11 @@ def take(
     now: datetime,
     booking_id: UUID | None = None,
     is_agreed: bool = False,
+    is_any_hour: bool = False,
 ) -> SlotClaim:
     """Claim this notary's time for `facts`; HELD for five minutes from `now`, the database's clock.
 
-    Raises `Occupied`.
+    `is_any_hour`: staff set the notary's working hours aside. Raises `Occupied`.
     """
     found, schedule = find_fit(
         service=facts.service,
@@ -165,6 +169,7 @@ def take(
         starts_at=facts.starts_at,
         customer_zip=facts.customer_zip,
         is_agreed=is_agreed,
+        is_any_hour=is_any_hour,
     )
     claim = SlotClaim(
         id=uuid4(),

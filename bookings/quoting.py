@@ -10,6 +10,7 @@ from bookings.claims import ClaimFacts
 from bookings.errors import PriceChanged
 from bookings.models import Booking, SlotClaim
 from services import quotes
+from services.agreed import AS_LISTED, Agreed
 from services.definitions import ServiceDefinition
 from services.presenters import pricing_body
 from services.pricing import Pricing
@@ -54,6 +55,7 @@ def agreed_price(
     expected_cents: int | None,
     claim: SlotClaim | None,
     now: datetime,
+    agreed: Agreed = AS_LISTED,
 ) -> Pricing:
     """Give the price to use: frozen by an intent, else promised by a live quote, else kept with a
     hold for the same facts, else as of now.
@@ -73,6 +75,7 @@ def agreed_price(
         pricing = quotes.quote(
             now=now,
             is_emergency=claim.is_emergency if claim is not None else None,
+            agreed=agreed,
             **wanted.facts(),
         )
     shown = {expected_cents}

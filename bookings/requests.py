@@ -11,6 +11,7 @@ from bookings.models import Booking, SlotClaim
 from bookings.policy import Policy
 from bookings.quoting import Wanted
 from bookings.references import new_reference
+from bookings.staff_terms import CUSTOMERS_TERMS, StaffTerms
 from bookings.states import BookingStatus
 from hmnp.accounts.models import Partner, Terms
 from hmnp.core import tokens
@@ -41,7 +42,7 @@ class CustomerDetails:
 
 @dataclass(frozen=True)
 class BookingRequest:
-    """What is asked for; `token` is that of a hold for the same time."""
+    """What is asked for; `token` is that of a hold for the same time, `terms` are staff's."""
 
     wanted: Wanted
     customer: CustomerDetails
@@ -50,6 +51,7 @@ class BookingRequest:
     expected_cents: int | None = None
     payment_intent_id: str | None = None
     partner: Partner | None = None
+    terms: StaffTerms = CUSTOMERS_TERMS
 
     def due_nothing(self, actor: Actor) -> bool:
         """Partners on statement terms are billed later; staff see to the money themselves."""

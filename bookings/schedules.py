@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -196,3 +196,8 @@ def always_open(*, notary_id: int, around: datetime, zone: ZoneInfo) -> NotarySc
         jobs=tuple(jobs),
         blocks=(),
     )
+
+
+def at_any_hour(schedule: NotarySchedule) -> NotarySchedule:
+    """Give a notary's days with their working hours set aside; days off stay."""
+    return replace(schedule, hours=_ALWAYS)

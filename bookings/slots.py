@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -12,9 +12,10 @@ from uuid import UUID
 
 from bookings import schedules
 from bookings.availability import Misfit, free_starts, misfit, rank
-from bookings.chain import NEVER_ON_OFFER
+from bookings.chain import NEVER_ON_OFFER, NotarySchedule
 from bookings.claims import Occupied
 from bookings.errors import SlotTaken, SlotUnavailable
+from bookings.staff_terms import CUSTOMERS_TERMS, StaffTerms
 from hmnp.core import transactions
 from hmnp.core.times import local_date, rfc3339
 from services import travel
@@ -26,7 +27,7 @@ ALTERNATIVES = 3
 # How far ahead an alternative is looked for before we say there is none.
 _LOOK_AHEAD = (1, 14)
 
-_MISFITS = {
+MISFITS_IN_WORDS = {
     Misfit.OFF_GRID: "Appointments start on the hour and the half hour.",
     Misfit.INSIDE_NOTICE: "This is too soon for us to be there.",
     Misfit.BEYOND_HORIZON: "This is further ahead than we plan.",
@@ -126,14 +127,16 @@ def win(
     own_claim: UUID | None = None,
     own_notary: int | None = None,
     keeps_time: bool = False,
+    terms: StaffTerms = CUSTOMERS_TERMS,
 ) -> T:
     """Run `attempt(notary_id)` for the best notary, in a transaction of its own, then the next.
 
     One candidate a transaction: holding one calendar while asking for another's deadlocks as soon
     as two customers rank the notaries differently. `own_claim` does not stand in its own way, and
     `own_notary` keeps the job if it can. With `keeps_time` the start was agreed before: notice,
-    horizon and hours are not judged again, only who can do it. Raises `SlotUnavailable`,
-    `SlotTaken` (both with alternatives) and what `attempt` raises.
+    horizon and hours are not judged again, only who can do it. `terms` are what staff set aside,
+    checked before. Raises `SlotUnavailable`, `SlotTaken` (both with alternatives) and what
+    `attempt` raises.
     """
     loaded = schedules.load(
         service=service,
@@ -143,11 +146,20 @@ def win(
     never = (
         None
         if keeps_time
-        else misfit(service=service, starts_at=starts_at, now=now, blackouts=loaded.blackouts)
+        else misfit(
+            service=service,
+            starts_at=starts_at,
+            now=now,
+            blackouts=loaded.blackouts,
+            waived=terms.waived,
+        )
     )
     if never is None:
         fits, reasons = rank(
-            service=service, schedules=loaded.notaries, starts_at=starts_at, zip_code=zip_code
+            service=service,
+            schedules=_asked_of(loaded.notaries, terms),
+            starts_at=starts_at,
+            zip_code=zip_code,
         )
         fits.sort(key=lambda one: one.notary_id != own_notary)
         for candidate in fits:
@@ -161,4 +173,10 @@ def win(
             )
     details = alternatives(service=service, zip_code=zip_code, after=starts_at, now=now)
     details["reason"] = never.value if never else "no_notary"
-    raise SlotUnavailable(_MISFITS[never] if never else None, details=details)
+    raise SlotUnavailable(MISFITS_IN_WORDS[never] if never else None, details=details)
+
+
+def _asked_of(notaries: tuple[NotarySchedule, ...], terms: StaffTerms) -> Iterator[NotarySchedule]:
+    for schedule in notaries:
+        if terms.notary_id in (None, schedule.notary_id):
+            yield schedules.at_any_hour(schedule) if terms.is_any_hour else schedule

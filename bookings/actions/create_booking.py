@@ -17,6 +17,7 @@ from bookings.models import Booking, SlotClaim
 from bookings.quoting import Wanted, agreed_price, claim_facts
 from bookings.requests import TERMS_VERSION, BookingRequest, insert_booking
 from bookings.slots import alternatives, win
+from bookings.staff_terms import CUSTOMERS_TERMS
 from bookings.states import ClaimState, TimelineAction
 from hmnp.core import transactions
 from hmnp.core.context import Actor
@@ -42,8 +43,11 @@ def create_booking(
 
     The booking is PENDING_PAYMENT while something is due, else CONFIRMED. Raises `SlotTaken`,
     `SlotUnavailable`, `HoldNotFound`, `HoldExpired`, `PriceChanged`, `PromoInvalid` and the
-    refusals of a price; every refusal leaves nothing behind.
+    refusals of a price; with staff's terms also `Forbidden` and `ValidationFailed`. Every refusal
+    leaves nothing behind.
     """
+    if request.terms != CUSTOMERS_TERMS:
+        request.terms.check(actor=actor)
     booking = once(
         idempotency,
         lambda: (
@@ -70,6 +74,7 @@ def _without_hold(
         expected_cents=request.expected_cents,
         claim=None,
         now=now,
+        agreed=request.terms.agreed,
     )
     facts = claim_facts(wanted=wanted, pricing=pricing)
 
@@ -84,6 +89,7 @@ def _without_hold(
             holder_key=holder.key,
             state=ClaimState.HELD,
             now=transactions.database_now(),
+            is_any_hour=request.terms.is_any_hour,
         )
         return _book(request, claim, pricing, actor, now, idempotency)
 
@@ -93,6 +99,7 @@ def _without_hold(
         zip_code=wanted.zip_code,
         now=now,
         attempt=_with_fresh_reference(attempt),
+        terms=request.terms,
     )
 
 
@@ -189,8 +196,17 @@ def _book(
             "priceCents": pricing.final_price_cents,
             "dueCents": due_cents,
             "termsVersion": TERMS_VERSION,
+            **request.terms.to_metadata(pricing=pricing),
         },
     )
+    if waived := request.terms.unpaid_reason.strip()[:200]:
+        timeline.apply(
+            booking=booking,
+            action=TimelineAction.DEPOSIT_WAIVED,
+            actor=actor,
+            now=now,
+            changes={"deposit_waived_reason": waived},
+        )
     emit(
         BookingCreated(
             booking_id=booking.pk,
