@@ -12,7 +12,7 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 # Closed by default: whoever wants the development settings says so, as manage.py does.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hmnp.settings.production")
 
-app = Celery("hmnp")
+app = Celery("hmnp", task_cls="hmnp.core.acting:ActingTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # The request that rang the bell is named on the job's lines too.

@@ -7,6 +7,7 @@ import django_stubs_ext
 import environ
 from celery.schedules import crontab
 
+from hmnp.settings import audit
 from hmnp.settings.csp import payment_page_csp
 
 # Lets `admin.ModelAdmin[Booking]` name its model at run time too.
@@ -66,7 +67,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
+    "hmnp.accounts.audit.AuditMiddleware",
 ]
 
 ROOT_URLCONF = "hmnp.urls"
@@ -262,39 +263,10 @@ RATE_LIMIT_CONFIRM = env.str("RATE_LIMIT_CONFIRM", default="20/m")
 RATE_LIMIT_LOGIN = env.str("RATE_LIMIT_LOGIN", default="10/m")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
-# Who changed the catalogue, the notaries and the partners. Bookings have a timeline of their own.
-AUDITLOG_INCLUDE_TRACKING_MODELS = (
-    *(
-        f"services.{name}"
-        for name in (
-            "CancellationTier",
-            "PriceRule",
-            "PromoCode",
-            "Service",
-            "ServiceArea",
-            "ServiceHours",
-            "ServiceIntegration",
-            "StatutoryRate",
-            "TravelBand",
-        )
-    ),
-    *(f"bookings.{name}" for name in ("Blackout", "NotaryDayOff", "NotaryHours")),
-    # A masked field still shows half of itself; what is personal is left out.
-    {
-        "model": "bookings.Notary",
-        "exclude_fields": [
-            "name",
-            "email",
-            "phone",
-            "calendar_user",
-            "calendar_password_sealed",
-            "feed_secret",
-        ],
-        "m2m_fields": ["skills"],
-    },
-    {"model": "accounts.Partner", "exclude_fields": ["contact_name", "contact_email"]},
-    {"model": "accounts.PartnerApiKey", "exclude_fields": ["hashed_key"]},
-)
+# Who changed what, but for bookings, which have a timeline of their own.
+AUDITLOG_INCLUDE_TRACKING_MODELS = audit.MODELS
+AUDITLOG_MASK_CALLABLE = audit.MASK
+AUDIT_NAMELESS_MODELS = audit.NAMELESS
 
 # --- API -------------------------------------------------------------------------------------
 
