@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from hmnp.core import health
+from hmnp.core import courier, health
 from services.warm_up import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hmnp.settings.production")
@@ -13,3 +13,4 @@ application = get_wsgi_application()
 warm_up()
 # What the checks import and connect to takes its time once: not in the first probe's.
 health.run_checks()
+courier.start(role="web")

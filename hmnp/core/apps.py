@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from hmnp.core import health, limits
+from hmnp.core import courier, health, limits
 from hmnp.core.logs import configure_structlog
 
 
@@ -14,3 +14,4 @@ class CoreConfig(AppConfig):
         configure_structlog()
         health.register_core()
         limits.register_check()
+        courier.start_in_workers()

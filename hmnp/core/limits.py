@@ -21,9 +21,10 @@ from django_ratelimit.core import get_usage
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
-from hmnp.core import health
+from hmnp.core import health, tally
 from hmnp.core.client_address import address_key, client_ip
 from hmnp.core.errors import RateLimited
+from hmnp.core.metrics import LIMITS
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ class _Redis:
     def rest(self) -> None:
         """Ask no more for a while."""
         logger.error("Redis does not answer: requests are limited by each server on its own")
+        tally.count(LIMITS, "redis", "silent")
         self._asked_again_at = time.monotonic() + _REDIS_REST_SECONDS
 
 

@@ -84,7 +84,7 @@ def send_to(sender: Sender) -> None:
 
 
 def follow(look: Callable[[str, datetime], None]) -> None:
-    """Call `look(role, now)` after each sending: for what must be noticed even if beat is dead."""
+    """Call `look(role, now)` after each sending that succeeded: it notices that beat is dead."""
     _followers[:] = [look]
 
 
@@ -170,7 +170,8 @@ class Courier:
 
     def _round(self) -> None:
         now = datetime.now(UTC)
-        send(now=now)
+        if not send(now=now):
+            return
         for look in _followers:
             try:
                 look(self._role, now)
