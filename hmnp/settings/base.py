@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "hmnp.core.request_metrics.RequestMetricsMiddleware",
     "hmnp.core.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -203,6 +204,23 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 3600.0,
     },
     "bookings.purge-documents": {"task": "bookings.purge_documents", "schedule": 3600.0},
+    "desk.watch": {"task": "desk.watch", "schedule": 30.0, "options": _STALE_SWEEP},
+    "desk.measure-minute": {
+        "task": "desk.measure_minute",
+        "schedule": 60.0,
+        "options": _STALE_SWEEP,
+    },
+    "desk.derive-facts": {
+        "task": "desk.derive_facts",
+        "schedule": 300.0,
+        "options": {"expires": 120},
+    },
+    "desk.check-invariants": {
+        "task": "desk.check_invariants",
+        "schedule": 900.0,
+        "options": {"expires": 300},
+    },
+    "desk.forget-metrics": {"task": "desk.forget_metrics", "schedule": 3600.0},
 }
 
 # --- Time, language, files -------------------------------------------------------------------
@@ -262,6 +280,15 @@ RATE_LIMIT_INTENT = env.str("RATE_LIMIT_INTENT", default="10/m")
 RATE_LIMIT_CONFIRM = env.str("RATE_LIMIT_CONFIRM", default="20/m")
 RATE_LIMIT_LOGIN = env.str("RATE_LIMIT_LOGIN", default="10/m")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# How often a process sends on what it counted; 0: never.
+METRICS_EVERY_SECONDS = env.float("METRICS_EVERY_SECONDS", default=10.0)
+# Asked every minute whether the site is up; empty: PUBLIC_BASE_URL's own `/readyz`.
+PROBE_URL = env.str("PROBE_URL", default="")
+# Who is told of an alert, when it opens and when it is over.
+ALERT_EMAILS: list[str] = env.list("ALERT_EMAILS", default=[])
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
+# Signs the webhook's body; without it none is sent.
+ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 
 # Who changed what, but for bookings, which have a timeline of their own.
 AUDITLOG_INCLUDE_TRACKING_MODELS = audit.MODELS
