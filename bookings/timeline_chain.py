@@ -99,7 +99,7 @@ def _next_agrees(rows: Sequence[Row], place: int) -> bool:
     if place >= len(rows):
         return True
     row, following = rows[place - 1], rows[place]
-    if following.prev_hash == row.hash:
+    if following.prev_hash == row.hash or following.seq != place + 1:
         return True
     return not following.is_intact and following.prev_hash != row.prev_hash
 

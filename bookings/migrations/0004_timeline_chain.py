@@ -46,7 +46,7 @@ DECLARE
     place bookings_timelineevent.seq%TYPE;
     before bookings_timelineevent.hash%TYPE;
 BEGIN
-    FOR event IN SELECT * FROM bookings_timelineevent WHERE seq = 0 ORDER BY booking_id, id LOOP
+    FOR event IN SELECT * FROM bookings_timelineevent WHERE hash = '' ORDER BY booking_id, id LOOP
         IF chained IS DISTINCT FROM event.booking_id THEN
             SELECT length, hash INTO place, before FROM bookings_timelinehead
                 WHERE booking_id = event.booking_id;

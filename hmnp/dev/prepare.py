@@ -20,6 +20,7 @@ def main(logins: Path) -> None:
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     _say(f"migrating the database: {len(missing)} to apply")
     call_command("migrate", interactive=False, verbosity=0)
+    call_command("grant_app_role", stdout=io.StringIO())
     _say("loading the catalogue")
     call_command("load_catalogue")
     _say("loading the demo notaries, staff user and partner")

@@ -11,7 +11,7 @@ from typing import TextIO
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from hmnp.dev.embedded import Lease, acquire, are_outside_servers_given
+from hmnp.dev.embedded import Lease, acquire, are_outside_servers_given, as_the_site
 from hmnp.dev.filelocks import try_lock
 from hmnp.dev.guard import Guard
 from hmnp.dev.ports import LOOPBACK
@@ -78,6 +78,7 @@ class Site:
             environment,
         )
         self._prepare(environment)
+        environment = as_the_site(environment)
         self.say("starting web, worker and beat")
         web = self._start("web", web_command(port=self.port), environment)
         worker_name = f"hmnp-{self.port}@{LOOPBACK}"

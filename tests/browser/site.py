@@ -21,6 +21,7 @@ import psycopg
 import redis
 from celery import Celery
 
+from hmnp.dev.embedded import as_the_site
 from hmnp.dev.guard import Guard
 from hmnp.dev.live import LiveProcesses
 from hmnp.dev.ports import quiet_port
@@ -317,13 +318,15 @@ def _run(live: LiveProcesses) -> Iterator[Site]:
         "prepare", python_module("hmnp.dev.prepare", str(live.folder / "logins.txt"))
     )
     assert prepare.process.wait(timeout=120) == 0, prepare.log_end()
+    owner = live.environment["DATABASE_URL"]
+    live.environment = as_the_site({**os.environ, **live.environment})
     # Mostly waiting for interpreters to start: together rather than one after another.
     with ThreadPoolExecutor() as pool:
         starts = (live.start_sandbox, partial(live.start_web, workers=1, threads=4))
         for started in [pool.submit(start) for start in (*starts, live.start_worker)]:
             started.result()
     with (
-        psycopg.connect(live.environment["DATABASE_URL"], autocommit=True) as database,
+        psycopg.connect(owner, autocommit=True) as database,
         httpx.Client(base_url=live.base_url, timeout=20) as http,
         httpx.Client(base_url=live.sandbox_url, timeout=20) as sandbox,
         httpx.Client(base_url=live.base_url, timeout=20) as staff,

@@ -23,6 +23,7 @@ import redis
 from celery import Celery
 
 from hmnp.core import invariants
+from hmnp.dev.embedded import as_the_site
 from hmnp.dev.guard import Guard
 from hmnp.dev.live import LiveProcesses
 from hmnp.dev.ports import quiet_port
@@ -351,8 +352,10 @@ def _run(live: LiveProcesses, points: Path) -> Iterator[Site]:
         "prepare", python_module("hmnp.dev.prepare", str(live.folder / "logins.txt"))
     )
     assert prepare.process.wait(timeout=120) == 0, prepare.log_end()
+    owner = live.environment["DATABASE_URL"]
+    live.environment = as_the_site({**os.environ, **live.environment})
     with (
-        psycopg.connect(live.environment["DATABASE_URL"], autocommit=True) as database,
+        psycopg.connect(owner, autocommit=True) as database,
         httpx.Client(base_url=live.base_url, timeout=40, limits=_LIMITS) as http,
         httpx.Client(base_url=live.sandbox_url, timeout=40, limits=_LIMITS) as sandbox,
     ):
