@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
 
 from bookings import links
 from bookings.actions.cancel_booking import cancel_booking
@@ -51,18 +52,18 @@ class ReadOnlyMixin:
         return False
 
 
-class NotaryHoursInline(admin.TabularInline[NotaryHours, Notary]):
+class NotaryHoursInline(TabularInline[NotaryHours, Notary]):
     model = NotaryHours
     extra = 0
 
 
-class NotaryDayOffInline(admin.TabularInline[NotaryDayOff, Notary]):
+class NotaryDayOffInline(TabularInline[NotaryDayOff, Notary]):
     model = NotaryDayOff
     extra = 0
 
 
 @admin.register(Notary)
-class NotaryAdmin(admin.ModelAdmin[Notary]):
+class NotaryAdmin(ModelAdmin[Notary]):
     form = NotaryForm
     list_display = ["name", "email", "home_zip", "daily_capacity", "calendar_kind", "is_active"]
     list_filter = ["is_active", "calendar_kind", "skills"]
@@ -98,19 +99,19 @@ class NotaryAdmin(admin.ModelAdmin[Notary]):
 
 
 @admin.register(Blackout)
-class BlackoutAdmin(admin.ModelAdmin[Blackout]):
+class BlackoutAdmin(ModelAdmin[Blackout]):
     list_display = ["first_day", "last_day", "service", "reason"]
     list_select_related = ["service"]
 
 
 @admin.register(BusyBlock)
-class BusyBlockAdmin(ReadOnlyMixin, admin.ModelAdmin[BusyBlock]):
+class BusyBlockAdmin(ReadOnlyMixin, ModelAdmin[BusyBlock]):
     list_display = ["notary", "period", "source"]
     list_select_related = ["notary"]
 
 
 @admin.register(SlotClaim)
-class SlotClaimAdmin(ReadOnlyMixin, admin.ModelAdmin[SlotClaim]):
+class SlotClaimAdmin(ReadOnlyMixin, ModelAdmin[SlotClaim]):
     list_display = ["starts_at", "notary", "state", "place_zip", "expires_at", "booking"]
     list_filter = ["state", "notary"]
     list_select_related = ["notary", "booking"]
@@ -118,7 +119,7 @@ class SlotClaimAdmin(ReadOnlyMixin, admin.ModelAdmin[SlotClaim]):
     show_full_result_count = False
 
 
-class TimelineInline(ReadOnlyMixin, admin.TabularInline[TimelineEvent, Booking]):
+class TimelineInline(ReadOnlyMixin, TabularInline[TimelineEvent, Booking]):
     model = TimelineEvent
     extra = 0
     fields = ["at", "action", "actor_type", "actor_id", "changes", "metadata"]
@@ -128,7 +129,7 @@ Step = Callable[..., Booking]
 
 
 @admin.register(Booking)
-class BookingAdmin(ReadOnlyMixin, admin.ModelAdmin[Booking]):
+class BookingAdmin(ReadOnlyMixin, ModelAdmin[Booking]):
     list_display = [
         "reference",
         "status",

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from integrations import inbox, outbox
 from integrations.models import ExternalRef, InboxEvent, OutboxJob, SmsOptOut
@@ -29,7 +30,7 @@ class _ReadOnly:
 
 
 @admin.register(OutboxJob)
-class OutboxJobAdmin(_ReadOnly, admin.ModelAdmin[OutboxJob]):
+class OutboxJobAdmin(_ReadOnly, ModelAdmin[OutboxJob]):
     list_display = [
         "created_at",
         "booking",
@@ -58,7 +59,7 @@ class OutboxJobAdmin(_ReadOnly, admin.ModelAdmin[OutboxJob]):
 
 
 @admin.register(InboxEvent)
-class InboxEventAdmin(_ReadOnly, admin.ModelAdmin[InboxEvent]):
+class InboxEventAdmin(_ReadOnly, ModelAdmin[InboxEvent]):
     list_display = ["received_at", "provider", "type", "object_id", "state", "attempts", "run_at"]
     list_filter = ["state", "provider", "type"]
     search_fields = ["event_id", "object_id"]
@@ -76,7 +77,7 @@ class InboxEventAdmin(_ReadOnly, admin.ModelAdmin[InboxEvent]):
 
 
 @admin.register(ExternalRef)
-class ExternalRefAdmin(_ReadOnly, admin.ModelAdmin[ExternalRef]):
+class ExternalRefAdmin(_ReadOnly, ModelAdmin[ExternalRef]):
     list_display = ["booking", "system", "kind", "external_id", "version", "updated_at"]
     list_filter = ["system", "kind"]
     list_select_related = ["booking"]
@@ -84,12 +85,12 @@ class ExternalRefAdmin(_ReadOnly, admin.ModelAdmin[ExternalRef]):
 
 
 @admin.register(SmsOptOut)
-class SmsOptOutAdmin(_ReadOnly, admin.ModelAdmin[SmsOptOut]):
+class SmsOptOutAdmin(_ReadOnly, ModelAdmin[SmsOptOut]):
     list_display = ["number", "noted_at"]
     search_fields = ["number"]
 
 
-def _tell(page: admin.ModelAdmin[Any], request: HttpRequest, started: int, chosen: int) -> None:
+def _tell(page: ModelAdmin[Any], request: HttpRequest, started: int, chosen: int) -> None:
     level = messages.SUCCESS if started == chosen else messages.WARNING
     page.message_user(
         request, f"{started} of {chosen} started again; only dead ones can be.", level

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from payments.books import LedgerEntry, Mismatch
 from payments.models import Payment, Refund
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(ModelAdmin[Any]):
     """Lists and shows; nothing is added, changed or deleted."""
 
     show_full_result_count = False

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db import models
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
 
 from services.forms import (
     BandFormSet,
@@ -57,35 +58,35 @@ class InPeoplesUnits:
         return formfield
 
 
-class HoursInline(InPeoplesUnits, admin.TabularInline[ServiceHours, Service]):
+class HoursInline(InPeoplesUnits, TabularInline[ServiceHours, Service]):
     model = ServiceHours
     extra = 0
 
 
-class PriceRuleInline(InPeoplesUnits, admin.TabularInline[PriceRule, Service]):
+class PriceRuleInline(InPeoplesUnits, TabularInline[PriceRule, Service]):
     model = PriceRule
     form = PriceRuleForm
     extra = 0
 
 
-class CancellationTierInline(InPeoplesUnits, admin.TabularInline[CancellationTier, Service]):
+class CancellationTierInline(InPeoplesUnits, TabularInline[CancellationTier, Service]):
     model = CancellationTier
     extra = 0
 
 
-class IntegrationInline(admin.TabularInline[ServiceIntegration, Service]):
+class IntegrationInline(TabularInline[ServiceIntegration, Service]):
     model = ServiceIntegration
     extra = 0
 
 
-class BandInline(InPeoplesUnits, admin.TabularInline[TravelBand, ServiceArea]):
+class BandInline(InPeoplesUnits, TabularInline[TravelBand, ServiceArea]):
     model = TravelBand
     formset = BandFormSet
     extra = 0
 
 
 @admin.register(Service)
-class ServiceAdmin(InPeoplesUnits, admin.ModelAdmin[Service]):
+class ServiceAdmin(InPeoplesUnits, ModelAdmin[Service]):
     form = ServiceForm
     list_display = ["name", "slug", "type", "base_price", "duration_minutes", "is_active"]
     list_filter = ["type", "is_active"]
@@ -128,13 +129,13 @@ class ServiceAdmin(InPeoplesUnits, admin.ModelAdmin[Service]):
 
 
 @admin.register(ServiceArea)
-class ServiceAreaAdmin(InPeoplesUnits, admin.ModelAdmin[ServiceArea]):
+class ServiceAreaAdmin(InPeoplesUnits, ModelAdmin[ServiceArea]):
     list_display = ["name", "centre_zip", "last_served_mile"]
     inlines = [BandInline]
 
 
 @admin.register(StatutoryRate)
-class StatutoryRateAdmin(InPeoplesUnits, admin.ModelAdmin[StatutoryRate]):
+class StatutoryRateAdmin(InPeoplesUnits, ModelAdmin[StatutoryRate]):
     list_display = ["code", "amount", "valid_from", "valid_until", "source"]
     list_filter = ["code"]
 
@@ -145,7 +146,7 @@ class StatutoryRateAdmin(InPeoplesUnits, admin.ModelAdmin[StatutoryRate]):
 
 
 @admin.register(PromoCode)
-class PromoCodeAdmin(InPeoplesUnits, admin.ModelAdmin[PromoCode]):
+class PromoCodeAdmin(InPeoplesUnits, ModelAdmin[PromoCode]):
     list_display = ["code", "kind", "valid_from", "valid_until", "times_used", "is_active"]
     list_filter = ["kind", "is_active"]
     search_fields = ["code", "description"]

@@ -12,7 +12,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import AbstractAPIKey, APIKey
+from unfold.admin import ModelAdmin
 
+from hmnp.accounts import history_admin  # noqa: F401  # registers its page
 from hmnp.accounts.models import (
     MOST_LIVE_KEYS,
     Partner,
@@ -76,7 +78,7 @@ class PartnerForm(forms.ModelForm[Partner]):
 
 
 @admin.register(Partner)
-class PartnerAdmin(admin.ModelAdmin[Partner]):
+class PartnerAdmin(ModelAdmin[Partner]):
     form = PartnerForm
     list_display = ["name", "terms", "contact_email", "live", "is_active"]
     list_filter = ["terms", "is_active"]
@@ -115,7 +117,7 @@ _ABOUT_KEYS = (
 
 
 @admin.register(PartnerApiKey)
-class PartnerApiKeyAdmin(APIKeyModelAdmin):
+class PartnerApiKeyAdmin(APIKeyModelAdmin, ModelAdmin[PartnerApiKey]):
     form = KeyForm
     list_display = ("prefix", "partner", "name", "created", "expiry_date", "revoked")
     list_select_related = ["partner"]

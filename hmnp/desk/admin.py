@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +16,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from unfold.admin import ModelAdmin
+from unfold.forms import ActionForm
 
 from bookings.admin import ReadOnlyMixin
 from bookings.models import Booking
@@ -76,7 +77,7 @@ class CloseForm(ActionForm):
 
 
 @admin.register(Case)
-class CaseAdmin(ReadOnlyMixin, admin.ModelAdmin[Case]):
+class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
     list_display = ["since", "what", "summary", "booking", "taken_by", "closed_how"]
     list_display_links = ["since", "what"]
     list_filter = [OpenFilter, KindFilter]

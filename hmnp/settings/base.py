@@ -9,6 +9,7 @@ from celery.schedules import crontab
 
 from hmnp.settings import audit
 from hmnp.settings.csp import payment_page_csp
+from hmnp.settings.theme import theme
 
 # Lets `admin.ModelAdmin[Booking]` name its model at run time too.
 django_stubs_ext.monkeypatch()
@@ -26,7 +27,10 @@ PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000")
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its other configuration would put a site of its own in the place of ours.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "hmnp.desk.site_config.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -429,6 +433,9 @@ COMPANY = {
     "area": env.str("COMPANY_AREA", default="Greater Houston and Galveston County, and online"),
     "hours": env.str("COMPANY_HOURS", default="Every day, 7 am to 9 pm; online day and night"),
 }
+
+# The desk's theme; what stands in its sidebar is `hmnp/desk/navigation.py`.
+UNFOLD = theme(name=COMPANY["name"])
 
 # --- Content security ------------------------------------------------------------------------
 
