@@ -50,6 +50,26 @@ faults: $(INSTALLED) ## a night's worth of storms, kills and faults (FAULT_FLOWS
 		$(PY) -m pytest tests sandbox hmnp/dev integrations bookings/tests/test_chain.py \
 		bookings/tests/test_availability.py payments/tests/test_interleavings.py tests/contract/test_fuzz.py -o log_cli=true -o log_cli_level=WARNING $(PYTEST_ARGS)
 
+.PHONY: bench
+bench: $(INSTALLED) ## floors beside our endpoints, and the ratios (BENCH="--rounds 5 --seconds 5")
+	$(PY) -m benchmarks $(BENCH)
+
+.PHONY: bench-scale
+bench-scale: $(INSTALLED) ## what grows with the number of bookings (BENCH="--sizes 1000,1000000")
+	$(PY) -m benchmarks.growth $(BENCH)
+
+.PHONY: bench-nodes
+bench-nodes: $(INSTALLED) ## two hosts on one database, one of them killed: nothing doubled or lost
+	$(PY) -m benchmarks.two_nodes $(BENCH)
+
+.PHONY: bench-routes
+bench-routes: $(INSTALLED) ## how long every route of the API takes under a light load
+	$(PY) -m benchmarks.routes $(BENCH)
+
+.PHONY: bench-peers
+bench-peers: $(INSTALLED) ## other booking systems beside ours, in environments of their own
+	$(PY) -m benchmarks.peers $(BENCH)
+
 .PHONY: reset
 reset: $(INSTALLED) ## stop what runs and delete the development data
 	@$(PY) -m hmnp.dev.reset

@@ -1,0 +1,1 @@
+"""What we measure, side by side, and how to run it; see README.md."""

@@ -1,0 +1,8 @@
+"""The floors as granian serves them."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.floors.settings")
+application = get_wsgi_application()
