@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "auditlog",
     "anymail",
     "csp",
+    "waffle",
     "hmnp.core",
     "hmnp.accounts",
     "services",
@@ -55,6 +56,7 @@ INSTALLED_APPS = [
     "payments",
     "integrations",
     "hmnp.desk",
+    "hmnp.rollout",
 ]
 
 MIDDLEWARE = [
@@ -123,7 +125,9 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
         "KEY_PREFIX": "hmnp",
-    }
+    },
+    # A switch must work at once, everywhere, and without Redis: it is read from the database.
+    "switches": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 8 * 60 * 60
@@ -436,6 +440,21 @@ COMPANY = {
 
 # The desk's theme; what stands in its sidebar is `hmnp/desk/navigation.py`.
 UNFOLD = theme(name=COMPANY["name"])
+
+# --- From V1 to V2 ---------------------------------------------------------------------------
+
+WAFFLE_FLAG_MODEL = "rollout.Flag"
+WAFFLE_CACHE_NAME = "switches"
+# Where V1 is, while it is; without it there is only V2, and the switches say nothing.
+V1_BASE_URL = env.str("V1_BASE_URL", default="")
+# What V1 signs its reports with; without it none is believed.
+V1_MIRROR_SECRET = env.str("V1_MIRROR_SECRET", default="")
+# V1's shared key of its phone bookings (x-api-key); without it that address takes none.
+V1_SYNC_API_KEY = env.str("V1_SYNC_API_KEY", default="")
+# Said in the headers of V1's old addresses, which answer 410 once they are gone.
+V1_DEPRECATED_ON = env.str("V1_DEPRECATED_ON", default="2026-12-01")
+V1_SUNSET_ON = env.str("V1_SUNSET_ON", default="2027-06-30")
+V1_ROUTES_GONE = env.bool("V1_ROUTES_GONE", default=False)
 
 # --- Content security ------------------------------------------------------------------------
 

@@ -1,0 +1,85 @@
+"""The whole import, step by step; killed anywhere and run again, it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
+
+from hmnp.rollout.importing.booking_chunks import import_bookings
+from hmnp.rollout.importing.changes import follow_changes
+from hmnp.rollout.importing.fates import RowFate, settle_rows, waiting
+from hmnp.rollout.importing.people_and_catalogue import import_small_tables
+from hmnp.rollout.importing.sources import Source
+from hmnp.rollout.importing.staging import Staged, stage
+from hmnp.rollout.models import V1Row
+from hmnp.rollout.states import RowState, Table
+from hmnp.rollout.v1 import context as contexts
+
+# Any number, as long as nobody else uses it.
+_LOCK = 8_261_124
+
+Progress = Callable[[str, int, int], None]
+
+
+class AnotherImportRuns(Exception):
+    """Two at a time would only wait for each other."""
+
+
+@dataclass
+class Run:
+    """What one run did; seconds of the bulk path alone."""
+
+    staged: Staged = field(default_factory=Staged)
+    bookings: int = 0
+    followed: int = 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one import run at a time. Raises `AnotherImportRuns`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        if not cursor.fetchone()[0]:
+            raise AnotherImportRuns
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def import_all(*, source: Source, now: datetime, progress: Progress) -> Run:
+    """Stage everything and take it over. Raises `AnotherImportRuns` and what the source raises.
+
+    What was refused before is looked at again: what it lacked may be there by now.
+    """
+    run = Run()
+    with alone():
+        for _ in stage(rows=source.rows(), now=now, staged=run.staged):
+            progress("reading", round(source.progress() * 1000), 1000)
+        V1Row.objects.filter(state=RowState.REJECTED.value).update(state=RowState.PENDING.value)
+        take_over(now=now, run=run, progress=progress)
+    return run
+
+
+def take_over(*, now: datetime, run: Run, progress: Progress) -> None:
+    """Take over what is staged."""
+    context = contexts.load(now=now)
+    import_small_tables(context=context)
+    total = waiting(Table.BOOKING).count()
+    for count in import_bookings(context=context):
+        run.bookings += count
+        progress("bookings", run.bookings, total)
+    run.followed = follow_changes(now=now, progress=progress)
+    _refuse_orphans()
+
+
+def _refuse_orphans() -> None:
+    """Refuse payments whose booking is not here, or was refused."""
+    settle_rows(
+        RowFate(pk, RowState.REJECTED, reason="its booking is not here")
+        for pk in waiting(Table.PAYMENT).values_list("pk", flat=True)
+    )
