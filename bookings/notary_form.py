@@ -29,6 +29,7 @@ class NotaryForm(forms.ModelForm[Notary]):
         model = Notary
         fields = [
             "name",
+            "user",
             "email",
             "phone",
             "home_zip",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
 from django.contrib.postgres.indexes import GistIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -42,6 +43,15 @@ class Notary(models.Model):
     """
 
     name = models.CharField(max_length=100)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name="signs in as",
+        help_text="The account with which this notary sees their own days and bookings.",
+    )
     email = models.EmailField(unique=True)
     phone = PhoneNumberField(blank=True)
     home_zip = models.CharField(max_length=5)
