@@ -56,18 +56,26 @@ class FormerPayment:
 
     @property
     def refund_id(self) -> UUID:
-        """Name what was given back of it, the same whenever it is asked."""
-        return uuid.uuid5(self.id, "refund")
+        """Name what was given back of it on this occasion, the same whenever it is asked."""
+        return uuid.uuid5(self.id, f"refund:{self.refund_reason_key}")
 
 
 def import_payments(*, payments: Sequence[FormerPayment]) -> None:
     """Write the payments, what was given back of them, and both into the books."""
     copy_in(model=Payment, rows=[_payment(one) for one in payments])
-    given = [one for one in payments if one.refunded_cents]
-    copy_in(model=Refund, rows=[_refund(one) for one in given])
-    entries = [entry for one in payments if one.is_captured for entry in _came(one)]
-    entries += [entry for one in given for entry in _went(one)]
-    copy_in(model=LedgerEntry, rows=entries)
+    post_came(payments=[one for one in payments if one.is_captured])
+    give_back(payments=[one for one in payments if one.refunded_cents])
+
+
+def post_came(*, payments: Sequence[FormerPayment]) -> None:
+    """Post money that came, in the caller's transaction."""
+    copy_in(model=LedgerEntry, rows=[entry for one in payments for entry in _came(one)])
+
+
+def give_back(*, payments: Sequence[FormerPayment]) -> None:
+    """Write and post `refunded_cents` of each as given back on its occasion."""
+    copy_in(model=Refund, rows=[_refund(one) for one in payments])
+    copy_in(model=LedgerEntry, rows=[entry for one in payments for entry in _went(one)])
 
 
 def _payment(one: FormerPayment) -> dict[str, Any]:
