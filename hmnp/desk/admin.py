@@ -28,6 +28,7 @@ from hmnp.core.pages import clock
 from hmnp.desk import wording
 from hmnp.desk.actions.close_case import close_case
 from hmnp.desk.actions.take_case import take_case
+from hmnp.desk.alerts_admin import AlertAdmin as AlertAdmin  # registered with it
 from hmnp.desk.models import Case
 
 _NONE = "–"

@@ -47,18 +47,18 @@ def _minutes(rule: AlertRule, now: datetime) -> Q:
 
 def _response_time(rule: AlertRule, now: datetime) -> list[Measured]:
     found = MetricBucket.objects.filter(_minutes(rule, now), metric=REQUEST).aggregate(
-        count=Sum("count"), total=Sum("total")
+        counted=Sum("count"), summed=Sum("total")
     )
-    count = found["count"] or 0
-    average = (found["total"] or 0) / count if count else 0
+    count = found["counted"] or 0
+    average = (found["summed"] or 0) / count if count else 0
     return [Measured(average, count, f"an answer takes {average:.0f} ms on average")]
 
 
 def _error_rate(rule: AlertRule, now: datetime) -> list[Measured]:
     found = MetricBucket.objects.filter(_minutes(rule, now), metric=REQUEST).aggregate(
-        count=Sum("count"), failed=Sum("count", filter=Q(outcome="5xx"))
+        answered=Sum("count"), failed=Sum("count", filter=Q(outcome="5xx"))
     )
-    count, failed = found["count"] or 0, found["failed"] or 0
+    count, failed = found["answered"] or 0, found["failed"] or 0
     share = _percent(failed, count)
     return [Measured(share, count, f"{failed} of {count} answers were errors ({share:.1f} %)")]
 
@@ -168,18 +168,18 @@ def _site_down(rule: AlertRule, now: datetime) -> list[Measured]:
 
 def _limits_apart(rule: AlertRule, now: datetime) -> list[Measured]:
     found = MetricBucket.objects.filter(_minutes(rule, now), metric=LIMITS).aggregate(
-        count=Sum("count")
+        counted=Sum("count")
     )
-    count = found["count"] or 0
+    count = found["counted"] or 0
     return [Measured(count, count, "Redis did not answer; limits are kept by each server alone")]
 
 
 def _database_full(rule: AlertRule, now: datetime) -> list[Measured]:
     found = MetricBucket.objects.filter(
         _minutes(rule, now), metric=metric_minutes.DATABASE, subject="connections_percent"
-    ).aggregate(count=Sum("count"), total=Sum("total"))
-    count = found["count"] or 0
-    share = (found["total"] or 0) / count if count else 0
+    ).aggregate(counted=Sum("count"), summed=Sum("total"))
+    count = found["counted"] or 0
+    share = (found["summed"] or 0) / count if count else 0
     return [Measured(share, count, f"{share:.0f} % of the connections are in use")]
 
 
