@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from bookings.states import LIVE_CLAIM_STATES, LIVE_STATUSES, TRANSITIONS
+from bookings.timeline_invariants import TIMELINE_INVARIANTS
 from hmnp.core.invariants import Backlog, Invariant
 
 _LIVE_CLAIMS = {"live_claims": [state.value for state in LIVE_CLAIM_STATES]}
@@ -206,6 +207,7 @@ INVARIANTS = (
             HAVING promo.times_used <> count(used.id) OR promo.times_used > promo.max_uses
         """,
     ),
+    *TIMELINE_INVARIANTS,
 )
 
 BACKLOGS = (

@@ -29,6 +29,7 @@ JOB = (
 EVENT = "(SELECT id FROM integrations_inboxevent ORDER BY id LIMIT 1)"
 # The database itself refuses this while its rules are on.
 BOOKS_OPEN = "ALTER TABLE payments_ledgerentry DISABLE TRIGGER USER;"
+TIMELINE_OPEN = "SET LOCAL session_replication_role = replica;"
 PAST, FUTURE = "2001-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 
 
@@ -98,14 +99,17 @@ CORRUPTIONS: dict[str, str] = {
     "statuses-move-as-allowed": f"""
         UPDATE bookings_booking SET status = 'IN_PROGRESS' WHERE id = {STANDING}""",
     "statuses-move-as-allowed (the path)": f"""
-        UPDATE bookings_timelineevent
+        {TIMELINE_OPEN} UPDATE bookings_timelineevent
         SET changes = jsonb_set(changes, '{{status}}', '["EXPIRED", "CONFIRMED"]')
         WHERE booking_id = {STANDING} AND action = 'confirmed'""",
     "versions-count-changes": f"""
         UPDATE bookings_booking SET version = version + 1 WHERE id = {STANDING}""",
-    "timelines-begin-once": f"""
-        DELETE FROM bookings_timelineevent
+    "timelines-begin-once, timelines-are-linked": f"""
+        {TIMELINE_OPEN} DELETE FROM bookings_timelineevent
         WHERE booking_id = {STANDING} AND action = 'created'""",
+    "timelines-are-linked": f"""
+        {TIMELINE_OPEN} UPDATE bookings_timelinehead SET length = length + 1
+        WHERE booking_id = {STANDING}""",
     "confirmed-bookings-are-paid": f"""
         UPDATE bookings_booking SET due_now_cents = amount_paid_cents + 1 WHERE id = {STANDING}""",
     "prices-are-their-lines": f"""
