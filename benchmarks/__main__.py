@@ -17,7 +17,7 @@ import psycopg
 from benchmarks import machine
 from benchmarks.client import Generator
 from benchmarks.report import table_of_rates, table_of_ratios
-from benchmarks.servers import Servers, servers
+from benchmarks.servers import Servers, partner_key, servers
 from benchmarks.targets import MORE_NOTARIES, Ours, Target, floors
 
 RESULTS = Path(__file__).parent / "results"
@@ -69,7 +69,7 @@ def _targets(running: Servers, site_url: str) -> tuple[Ours, list[Target]]:
     environment = running.site_environment(database_url=site_url)
     print("preparing the site and the floors", flush=True)
     running.prepare(environment)
-    key = _partner_key(running, environment)
+    key = partner_key(running, environment)
     with psycopg.connect(site_url, autocommit=True) as database:
         database.execute(MORE_NOTARIES)
     running.web(environment)
@@ -77,18 +77,6 @@ def _targets(running: Servers, site_url: str) -> tuple[Ours, list[Target]]:
     floor_port = running.floors(floor_url)
     ours = Ours(port=int(environment["PORT"]), partner_key=key)
     return ours, [*floors(port=floor_port, database_url=floor_url), *ours.targets()]
-
-
-def _partner_key(running: Servers, environment: dict[str, str]) -> str:
-    command = [
-        sys.executable,
-        "manage.py",
-        "create_partner_key",
-        "--partner",
-        "Bayou Title Company",
-    ]
-    command += ["--scopes", "bookings:write,bookings:read", "--name", "benchmarks"]
-    return running.run("partner-key", command, environment).splitlines()[-1].strip()
 
 
 def _measure(

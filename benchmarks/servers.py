@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -178,3 +179,16 @@ def servers() -> Iterator[Servers]:
         lease.release()
         guard.close()
         shutil.rmtree(state, ignore_errors=True)
+
+
+def partner_key(running: Servers, environment: dict[str, str]) -> str:
+    """Make a key of the demonstration's partner for reading and booking."""
+    command = [
+        sys.executable,
+        "manage.py",
+        "create_partner_key",
+        "--partner",
+        "Bayou Title Company",
+    ]
+    command += ["--scopes", "bookings:write,bookings:read", "--name", "benchmarks"]
+    return running.run("partner-key", command, environment).splitlines()[-1].strip()
