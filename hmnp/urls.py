@@ -18,6 +18,7 @@ from bookings.pages import (
 from hmnp.api import urlpatterns as api_urls
 from hmnp.core.limits import Action, limited
 from hmnp.core.pages import page
+from hmnp.desk.dashboard_page import dashboard
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
 from integrations.mail.tracking import PostmarkTracking
@@ -79,6 +80,7 @@ urlpatterns = [
         name="admin-booking-outside",
     ),
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
+    path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),
     path("admin/login/", page("GET", "POST")(limited(Action.LOGIN)(admin.site.login))),
     path("admin/", admin.site.urls),
 ]
