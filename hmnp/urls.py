@@ -21,6 +21,7 @@ from hmnp.core.pages import page
 from hmnp.desk.dashboard_page import dashboard
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
+from hmnp.desk.today_page import today, week
 from integrations.mail.tracking import PostmarkTracking
 from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
@@ -82,6 +83,9 @@ urlpatterns = [
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
     path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),
     path("admin/login/", page("GET", "POST")(limited(Action.LOGIN)(admin.site.login))),
+    path("admin/week/", admin.site.admin_view(week), name="admin-week"),
+    # In place of the theme's list of tables; `admin:index` names it too.
+    path("admin/", admin.site.admin_view(today), name="admin-today"),
     path("admin/", admin.site.urls),
 ]
 

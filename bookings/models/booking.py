@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower, Reverse
 from phonenumber_field.modelfields import PhoneNumberField
 
 from bookings.states import CLOSED_WITHOUT_SERVICE, BookingStatus, RefundStatus
@@ -125,7 +128,19 @@ class Booking(models.Model):
                 condition=Q(is_told_elsewhere=True),
                 name="booking_told_elsewhere",
             ),
+            models.Index(fields=["status", "starts_at"], name="booking_status_starts"),
+            # `bookings/search.py` asks in the very words of the next three.
+            models.Index(
+                OpClass(Lower("customer_email"), name="text_pattern_ops"),
+                name="booking_email_search",
+            ),
+            models.Index(
+                OpClass(Reverse("customer_phone"), name="text_pattern_ops"),
+                name="booking_phone_search",
+            ),
+            GinIndex(SearchVector("customer_name", config="simple"), name="booking_name_search"),
         ]
+        permissions = [("export_booking", "Can export bookings")]
 
     def __str__(self) -> str:
         return self.reference

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from bookings.models import Blackout, Booking, BusyBlock
 from bookings.tests.factories import STAFF, TUESDAY_10, a_notary, book
+from hmnp.accounts.tests.desk_door import open_desk
 from services.tests.fixtures import Catalogue
 
 MODELS = ("notary", "blackout", "busyblock", "slotclaim", "booking")
@@ -21,7 +22,7 @@ MODELS = ("notary", "blackout", "busyblock", "slotclaim", "booking")
 @pytest.fixture
 def desk(catalogue: Catalogue) -> Client:
     client = Client()
-    client.force_login(User.objects.create_superuser("desk"))
+    open_desk(client, User.objects.create_superuser("desk"))
     return client
 
 
@@ -60,47 +61,6 @@ def test_a_booking_is_read_with_its_timeline_and_changed_by_no_field(
     assert desk.post(gone, {"post": "yes"}).status_code == 403
     booking.refresh_from_db()
     assert booking.status == "CONFIRMED"
-
-
-def act(desk: Client, booking: Booking, action: str) -> str:
-    """Choose an action for a booking in the list; give what the page then says."""
-    answer = desk.post(
-        reverse("admin:bookings_booking_changelist"),
-        {"action": action, "_selected_action": [str(booking.pk)]},
-        follow=True,
-    )
-    booking.refresh_from_db()
-    return answer.content.decode()
-
-
-def test_the_day_is_run_by_actions_that_name_who_ran_them(desk: Client, booking: Booking) -> None:
-    assert f"{booking.reference}: done." in act(desk, booking, "start")
-    assert booking.status == "IN_PROGRESS"
-    act(desk, booking, "complete")
-    assert booking.status == "COMPLETED"
-    event = booking.timeline.last()
-    assert event is not None
-    user = User.objects.get(username="desk")
-    assert (event.actor_type, event.actor_id, event.ip_address) == (
-        "admin",
-        str(user.pk),
-        "127.0.0.1",
-    )
-
-
-def test_what_is_not_allowed_is_said_and_not_done(desk: Client, booking: Booking) -> None:
-    assert "not in a state that allows this" in act(desk, booking, "complete")
-    assert booking.status == "CONFIRMED"
-
-
-@pytest.mark.parametrize(
-    ("action", "status"), [("no_show", "NO_SHOW"), ("cancel_by_us", "CANCELLED")]
-)
-def test_the_other_two_ends(desk: Client, booking: Booking, action: str, status: str) -> None:
-    act(desk, booking, action)
-    assert booking.status == status
-    if action == "cancel_by_us":
-        assert booking.cancel_tier == "BY_US"
 
 
 def test_strangers_are_sent_to_the_door(booking: Booking) -> None:

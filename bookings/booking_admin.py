@@ -1,0 +1,123 @@
+"""The list of bookings in the admin: searched, narrowed, fast however many there are.
+
+A booking's own page, and everything that is done to one, is the desk's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateFilter
+
+from bookings import search
+from bookings.admin_filters import NeedFilter, WhenFilter
+from bookings.models import Booking
+from bookings.states import BookingStatus
+from hmnp.core.money import show
+from hmnp.core.pages import clock
+from hmnp.core.paging import CAP, CappedPaginator
+
+STATUS_WORDS = {
+    BookingStatus.PENDING_PAYMENT: ("waits", "Waits for payment"),
+    BookingStatus.CONFIRMED: ("good", "Confirmed"),
+    BookingStatus.IN_PROGRESS: ("good", "Under way"),
+    BookingStatus.COMPLETED: ("plain", "Done"),
+    BookingStatus.NO_SHOW: ("bad", "Nobody there"),
+    BookingStatus.CANCELLED: ("bad", "Cancelled"),
+    BookingStatus.EXPIRED: ("plain", "Expired"),
+}
+
+
+@admin.register(Booking)
+class BookingAdmin(ModelAdmin[Booking]):
+    list_display = ["reference", "shown_status", "when", "service", "who", "place", "by", "owed"]
+    list_filter = [
+        WhenFilter,
+        NeedFilter,
+        "status",
+        "service",
+        "notary",
+        ("starts_at", RangeDateFilter),
+    ]
+    list_filter_submit = True
+    list_select_related = ["service", "notary"]
+    list_per_page = 50
+    search_fields = ["reference"]
+    search_help_text = "Reference, name, e-mail, or phone number (its last four digits will do)"
+    ordering = ["-starts_at"]
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions = None
+    list_before_template = "desk/parts/bookings_tools.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds a row here; the desk books by phone."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits a row; states move by actions."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A booking is never deleted."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
+    ) -> tuple[QuerySet[Booking], bool]:
+        """Search by our own indexes; a phone number in any form."""
+        if not search_term.strip():
+            return queryset, False
+        found = search.find(search_term)
+        if len(found) == search.MOST:
+            self.message_user(
+                request, f"Only the newest {search.MOST} that match are listed: say more."
+            )
+        return queryset.filter(pk__in=found), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Call the list by its name, and say how far it counts."""
+        more = {"title": "Bookings", "cap": CAP, "filters": request.GET.urlencode()}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    @admin.display(description="Status", ordering="status")
+    def shown_status(self, booking: Booking) -> str:
+        """Give the status in words and colour."""
+        tone, words = STATUS_WORDS[BookingStatus(booking.status)]
+        return format_html('<span class="tag {}">{}</span>', tone, words)
+
+    @admin.display(description="When", ordering="starts_at")
+    def when(self, booking: Booking) -> str:
+        """Give the start as the business's clocks show it."""
+        local = booking.starts_at.astimezone(booking.zone)
+        return (
+            f"{local:%a} {local.day} {local:%b %Y}, {clock(booking.starts_at, zone=booking.zone)}"
+        )
+
+    @admin.display(description="Customer")
+    def who(self, booking: Booking) -> str:
+        """Name the customer."""
+        return booking.customer_name
+
+    @admin.display(description="Where")
+    def place(self, booking: Booking) -> str:
+        """Give city and ZIP."""
+        return f"{booking.city} {booking.zip_code}".strip() or "Online"
+
+    @admin.display(description="Notary", ordering="notary")
+    def by(self, booking: Booking) -> str:
+        """Name who does it."""
+        return booking.notary.name if booking.notary else "–"
+
+    @admin.display(description="Left to pay")
+    def owed(self, booking: Booking) -> str:
+        """Give what is still to be paid of the price."""
+        return f"{show(booking.balance_due_cents)} of {show(booking.price_cents)}"

@@ -1,0 +1,81 @@
+"""Find bookings by what people say on the phone: a reference, a name, an e-mail, a phone number.
+
+Each way has its index (`Booking.Meta`), written here in the very words of that index. What is
+found is collected first and sorted after, so that no plan walks the table by date instead.
+"""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from django.db import connection
+
+# The newest of these; whoever sees as many narrows the search.
+MOST = 500
+
+_REFERENCE = re.compile(r"(?:HM[-\s]?)?([2-9BCDFGHJKMNPQRSTVWXYZ]{2,6})", re.IGNORECASE)
+_PHONE = re.compile(r"[+\d\s().\-/]+")
+_LEAST_DIGITS = 4
+_LEAST_LETTERS = 3
+
+_BY_REFERENCE = "reference LIKE %(reference)s"
+_BY_EMAIL = "lower(customer_email) LIKE %(email)s"
+_BY_PHONE = "reverse(customer_phone) LIKE %(phone)s"
+_BY_NAME = "to_tsvector('simple', coalesce(customer_name, '')) @@ to_tsquery('simple', %(name)s)"
+
+
+def statement(text: str) -> tuple[str, dict[str, str]] | None:
+    """Give the SQL that finds what `text` may mean, and its values; None when it means nothing."""
+    arms, values = _arms(" ".join(text.split())[:200])
+    if not arms:
+        return None
+    # Our own words; what was typed is a parameter.
+    union = " UNION ".join(
+        f"SELECT id, starts_at FROM bookings_booking WHERE {arm}"  # noqa: S608 -- as above
+        for arm in arms
+    )
+    return (
+        f"WITH found AS MATERIALIZED ({union})"  # noqa: S608 -- as above
+        f" SELECT id FROM found ORDER BY starts_at DESC LIMIT {MOST}",
+        values,
+    )
+
+
+def find(text: str) -> list[UUID]:
+    """Give the ids of the newest bookings that `text` may mean, at most `MOST`."""
+    asked = statement(text)
+    if asked is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(*asked)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _arms(text: str) -> tuple[list[str], dict[str, str]]:
+    if "@" in text:
+        return [_BY_EMAIL], {"email": f"{_escaped(text.lower())}%"}
+    digits = re.sub(r"\D", "", text)
+    if _PHONE.fullmatch(text):
+        # From the end: with or without country and area code it is the same number.
+        is_phone = len(digits) >= _LEAST_DIGITS
+        return ([_BY_PHONE], {"phone": f"{digits[::-1]}%"}) if is_phone else ([], {})
+    arms, values = [], {}
+    if named := _REFERENCE.fullmatch(text):
+        arms.append(_BY_REFERENCE)
+        values["reference"] = f"HM-{named[1].upper()}%"
+        if text.upper().startswith("HM-"):
+            return arms, values
+    words = re.findall(r"[^\W_]+", text.lower())
+    if any(len(word) >= _LEAST_LETTERS for word in words):
+        arms.append(_BY_NAME)
+        values["name"] = " & ".join(f"{word}:*" for word in words)
+    if len(text) >= _LEAST_LETTERS and " " not in text:
+        arms.append(_BY_EMAIL)
+        values["email"] = f"{_escaped(text.lower())}%"
+    return arms, values
+
+
+def _escaped(text: str) -> str:
+    """Take what LIKE would read as a wildcard for itself."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
