@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from unfold.admin import ModelAdmin
 
 from bookings.admin import ReadOnlyMixin
+from hmnp.core.pages import clock
 from hmnp.desk.actions.acknowledge_alert import acknowledge_alert
 from hmnp.desk.alert_models import Alert, AlertRule
 from hmnp.desk.alert_rules import load_rules
@@ -57,10 +61,35 @@ class AlertAdmin(ReadOnlyMixin, ModelAdmin[Alert]):
         "told",
     )
     readonly_fields = fields
+    change_form_template = "desk/alert.html"
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may say that they have seen it."""
         return request.user.has_perm("desk.change_alert")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show an alert; note who has seen it when that form is sent."""
+        if request.method == "POST":
+            if not self.has_acknowledge_permission(request):
+                raise PermissionDenied
+            self.acknowledge(request, Alert.objects.filter(pk=object_id))
+            return redirect("admin:desk_alert_change", object_id)
+        alert = self.get_object(request, object_id)
+        is_new = alert is not None and not alert.closed_at and not alert.acknowledged_at
+        context = {
+            "title": "Alert",
+            "may_acknowledge": is_new and self.has_acknowledge_permission(request),
+        }
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **context}
+        )
+        return response
 
     @admin.display(description="What it means")
     def meaning(self, alert: Alert) -> str:
@@ -178,6 +207,7 @@ class AlertRuleAdmin(ModelAdmin[AlertRule]):
         return f"{rule.window_minutes} min"
 
 
-def _moment(moment: Any) -> str:
-    local = moment.astimezone(ZoneInfo(settings.BUSINESS_TIME_ZONE))
-    return f"{local.day} {local:%b %Y, %H:%M}"
+def _moment(moment: datetime) -> str:
+    zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y}, {clock(moment, zone=zone)}"

@@ -164,10 +164,10 @@ def test_the_figures_are_counted_at_the_scrape(booking: Booking, settings: Setti
 
 
 @pytest.mark.django_db
-def test_a_scrape_asks_five_questions(
+def test_a_scrape_asks_eight_questions(
     booking: Booking, settings: Settings, django_assert_num_queries: Any
 ) -> None:
     settings.METRICS_TOKEN = TOKEN
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(8):
         get("/metrics", Authorization=f"Bearer {TOKEN}")
     assert connection.vendor == "postgresql"

@@ -137,10 +137,10 @@ def test_every_minute_is_judged_and_one_nobody_answers_for_is_down() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_probe_asks_the_site_itself(live_site: str, settings: Settings) -> None:
-    settings.PROBE_URL = f"{live_site}/readyz"
+def test_the_probe_asks_the_site_itself(live_server: Any, settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = live_server.url
     assert metric_minutes.probe() == "up"
-    settings.PROBE_URL = f"{live_site}/nothing-here"
+    settings.PROBE_URL = f"{live_server.url}/nothing-here"
     assert metric_minutes.probe() == "down"
     settings.PROBE_URL = "http://127.0.0.1:9/readyz"
     assert metric_minutes.probe() == "down"
