@@ -37,6 +37,16 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     ("Cases", (Entry("Cases", "admin:desk_case_changelist", "inbox", "desk.view_case"),)),
     (
+        "Watch",
+        (
+            Entry("How it goes", "admin-dashboard", "monitoring", "desk.view_metricbucket"),
+            Entry("Alerts", "admin:desk_alert_changelist", "notifications", "desk.view_alert"),
+            Entry(
+                "Thresholds", "admin:desk_alertrule_changelist", "tune", "desk.view_alertrule"
+            ),
+        ),
+    ),
+    (
         "Money",
         (
             Entry(
