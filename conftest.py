@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from stripe._http_client import HTTPClient
 
 pytest_plugins = ["services.tests.fixtures"]
+
+# How long Stripe's library waits before it tries again is not ours to test.
+HTTPClient.INITIAL_DELAY = 0.02
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

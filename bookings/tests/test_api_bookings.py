@@ -546,11 +546,12 @@ class TestChange:
         assert changed["pricing"]["finalPrice"] == 110.0
         assert (changed["status"], changed["balanceDue"]) == ("CONFIRMED", 67.5)
 
-    @pytest.mark.parametrize("name", [*READ_ONLY, "serviceId", "promoCode", "termsAccepted"])
-    def test_what_may_not_be_edited_is_refused_by_name(self, name: str) -> None:
+    def test_what_may_not_be_edited_is_refused_by_name(self) -> None:
         made = anyone().book()["booking"]
-        answer = customer_of(made["id"]).patch(f"/bookings/{made['id']}", {name: 1})
-        assert faults(answer) == {name: "unknown"}
+        owner = customer_of(made["id"])
+        for name in (*READ_ONLY, "serviceId", "promoCode", "termsAccepted"):
+            answer = owner.patch(f"/bookings/{made['id']}", {name: 1})
+            assert faults(answer) == {name: "unknown"}
         assert Booking.objects.get().version == 1
 
     @pytest.mark.parametrize(

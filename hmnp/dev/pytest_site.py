@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 from pytest_django import Settings
@@ -70,6 +71,13 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory, process_guard: Guard) 
     settings.GOOGLE_SERVICE_ACCOUNT_FILE = str(folder / GOOGLE_FILE)
     yield live.sandbox_url
     live.stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox_web(sandbox_url: str) -> Iterator[httpx.Client]:
+    """A client of the session's sandbox; making one reads every certificate of the machine."""
+    with httpx.Client(base_url=sandbox_url, timeout=10) as web:
+        yield web
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import permutations
+from itertools import islice, permutations
 
 import pytest
 
@@ -190,20 +190,24 @@ def _flows(
         yield flow
 
 
+@pytest.mark.longer
 def test_a_time_let_go_meets_payment_hint_browser_and_rival_in_every_order(
     stripe: Stripe,
 ) -> None:
     hints = ("webhook", "come_back") if EVERY_ORDER else ("hints",)
     steps = ("lose", "pay", *hints, "rival")
+    # By day the last two steps of an order meet in one way only.
+    orders = islice(permutations(steps), 0, None, 1 if EVERY_ORDER else 2)
     ends = [
         booking_now(flow.booking).status
-        for flow in _flows(stripe, permutations(steps), card="pm_card_visa")
+        for flow in _flows(stripe, orders, card="pm_card_visa")
     ]
-    assert len(ends) == (120 if EVERY_ORDER else 24)
+    assert len(ends) == (120 if EVERY_ORDER else 12)
     # Both ends are really met.
     assert {"CONFIRMED", "EXPIRED"} == set(ends)
 
 
+@pytest.mark.longer
 def test_an_expiry_that_asks_stripe_meets_the_same_and_never_takes_money_for_nothing(
     stripe: Stripe,
 ) -> None:
@@ -216,6 +220,7 @@ def test_an_expiry_that_asks_stripe_meets_the_same_and_never_takes_money_for_not
         assert (paid > 0) == (booking_now(flow.booking).status == "CONFIRMED")
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("card", ["pm_card_visa", "pm_card_refundFail"])
 def test_a_choice_meets_its_end_and_repeated_hints_in_every_order(
     stripe: Stripe, card: str
@@ -224,7 +229,7 @@ def test_a_choice_meets_its_end_and_repeated_hints_in_every_order(
     ends = set()
     for flow in _flows(
         stripe,
-        permutations(steps, 3 if EVERY_ORDER else 1 + (card == "pm_card_visa")),
+        permutations(steps, 3 if EVERY_ORDER else 1),
         card=card,
         first=("lose", "rival", "pay", "webhook", "duplicate"),
     ):

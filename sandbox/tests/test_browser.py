@@ -260,6 +260,7 @@ def test_a_failed_3d_secure_asks_for_another_card(
     desk.close()
 
 
+@pytest.mark.night
 def test_it_works_by_keyboard_alone(browser: Browser, shop: str, api: stripe.StripeClient) -> None:
     desk = Desk(browser, shop, make_intent(api))
     desk.page.keyboard.press("Tab")
@@ -404,6 +405,7 @@ def test_the_ledger_page_fits(
     context.close()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
     browser: Browser, sandbox: Running, api: stripe.StripeClient, scheme: Any

@@ -94,7 +94,7 @@ def test_a_second_call_while_the_first_runs_gets_409_and_is_not_kept(sandbox: Ru
 
 
 def test_the_client_retries_a_409_until_it_gets_the_replay(sandbox: Running) -> None:
-    sandbox.post("/_sandbox/faults", {"action": "delay", "ms": 900})
+    sandbox.post("/_sandbox/faults", {"action": "delay", "ms": 200})
     client = sandbox.client(retries=5)
 
     def create(_: int) -> str:

@@ -52,6 +52,7 @@ def test_double_clicks_all_the_way_book_once_and_charge_once(
     assert booking["amountPaid"] == 35.0
 
 
+@pytest.mark.night
 def test_going_back_after_the_receipt_and_sending_again_books_nothing_more(
     visitor: Visitor, site: Site, email: str
 ) -> None:

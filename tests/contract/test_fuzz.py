@@ -181,6 +181,7 @@ def world(catalogue: Catalogue, sandbox_url: str, tmp_path: Path, settings: Any)
         )
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("principal", PRINCIPALS)
 def test_no_case_gets_an_answer_that_the_document_does_not_describe(
     world: World, principal: str

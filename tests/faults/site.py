@@ -38,7 +38,7 @@ IS_NIGHT = "FAULT_FLOWS" in os.environ
 PATIENCE_SECONDS = 600.0 if IS_NIGHT else 120.0
 # Money and mail; `test_outside` has the other systems, and every connector tests of its own.
 ALL_BUT_MAIL = "ghl,google_calendar,caldav,proof,sms"
-REDIS_DATABASES = {"faults": 8, "outside": 12}
+REDIS_DATABASES = {"faults": 8, "outside": 16}
 # The storms' clients must meet inside the web server, not queue up in front of it.
 WEB = {"workers": 2, "threads": 8}
 # Most of what they do under faults is to wait for an answer.

@@ -22,7 +22,7 @@ from tests.faults.test_faults import ACTIONS
 pytestmark = pytest.mark.slow
 LOG = logging.getLogger(__name__)
 
-FLOWS = int(os.environ.get("FAULT_FLOWS", "40"))
+FLOWS = int(os.environ.get("FAULT_FLOWS", "24"))
 SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
 BATCH = 100
 SECONDS_BETWEEN_KILLS = 4.0

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 CLIENTS = 50
 # Of holds, with one notary and with two together; a sixth of it for every other way to ask.
-ROUNDS = int(os.environ.get("STORM_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("STORM_ROUNDS", "12"))
 SLUG = "standard-notary"
 # Near the home of the one, of the other, and between them: each puts another notary first.
 ZIPS = ("77591", "77058", "77573", "77586", "77539")

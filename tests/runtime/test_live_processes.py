@@ -30,6 +30,7 @@ def test_the_site_serves_what_the_test_committed(live_site: str, sandbox_url: st
     assert answer.status_code == 302
 
 
+@pytest.mark.night
 def test_a_killed_process_is_started_again(live: LiveProcesses) -> None:
     web = live.start_web(workers=1)
     worker = live.start_worker()

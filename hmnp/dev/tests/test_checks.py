@@ -72,6 +72,8 @@ def _measured() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
+# By day it is one of the static checks.
+@pytest.mark.night
 def test_the_deployment_check_passes_on_the_production_settings() -> None:
     passed = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],

@@ -16,18 +16,17 @@ from services.tests.fixtures import Catalogue
 
 
 @pytest.fixture
-def crm(sandbox_url: str, settings: Settings) -> Iterator[Crm]:
+def crm(sandbox_url: str, sandbox_web: httpx.Client, settings: Settings) -> Iterator[Crm]:
     """The CRM, empty and without limits."""
     settings.GHL_API_BASE = f"{sandbox_url}/ghl"
     settings.GHL_STAFF_USER_IDS = ["user_frontdesk"]
     places.forget()
-    with httpx.Client(base_url=sandbox_url, timeout=10) as web:
-        box = Crm(web=web)
-        box.post("/reset")
-        box.post("/webhooks", {"paused": True})
-        box.post("/ghl/settings", {"limit": 100_000})
-        yield box
-        box.post("/reset")
+    box = Crm(web=sandbox_web)
+    box.post("/reset")
+    box.post("/webhooks", {"paused": True})
+    box.post("/ghl/settings", {"limit": 100_000})
+    yield box
+    box.post("/reset")
 
 
 @pytest.fixture

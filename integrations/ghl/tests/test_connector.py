@@ -303,6 +303,7 @@ IS_NIGHT = "FAULT_FLOWS" in os.environ
 BY_DAY = ("timeout_after_commit", "reset")
 
 
+@pytest.mark.longer
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("action", FAULTS if IS_NIGHT else BY_DAY)
 def test_each_call_may_fail_and_one_of_each_is_left(

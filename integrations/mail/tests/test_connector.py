@@ -212,14 +212,13 @@ def test_no_personal_data_is_logged_or_kept_in_the_error(
 
 
 @pytest.fixture
-def postmark(sandbox_url: str, settings: Settings) -> Iterator[httpx.Client]:
+def postmark(sandbox_web: httpx.Client, settings: Settings) -> Iterator[httpx.Client]:
     """The mail sandbox, with no faults before and after."""
     settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
     settings.ANYMAIL = {**settings.ANYMAIL, "REQUESTS_TIMEOUT": (1, 1)}
-    with httpx.Client(base_url=sandbox_url) as client:
-        client.delete("/_sandbox/faults")
-        yield client
-        client.delete("/_sandbox/faults")
+    sandbox_web.delete("/_sandbox/faults")
+    yield sandbox_web
+    sandbox_web.delete("/_sandbox/faults")
 
 
 def _mails(client: httpx.Client, booking: Booking) -> list[dict[str, Any]]:

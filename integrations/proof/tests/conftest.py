@@ -24,21 +24,20 @@ def _files(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture
 def outside(
-    sandbox_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    sandbox_url: str, sandbox_web: httpx.Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Outside]:
     """Proof, whose webhooks are told by the tests themselves."""
     settings.PROOF_API_BASE = f"{sandbox_url}/proof"
     # Long enough that only what a fault withholds is too late, however busy the machine.
     monkeypatch.setattr(client, "TIMEOUT", httpx.Timeout(3.0))
-    with httpx.Client(base_url=sandbox_url, timeout=10) as web:
-        box = Outside(web=web)
-        box.forget_faults()
-        box.post("/webhooks", {"paused": True})
-        # Documents are processed when a test says so, without waiting.
-        box.post("/proof", {"processing_seconds": 0.5, "release_seconds": 0.5})
-        yield box
-        box.forget_faults()
-        box.post("/webhooks", {"paused": False})
+    box = Outside(web=sandbox_web)
+    box.forget_faults()
+    box.post("/webhooks", {"paused": True})
+    # Documents are processed when a test says so, without waiting.
+    box.post("/proof", {"processing_seconds": 0.5, "release_seconds": 0.5})
+    yield box
+    box.forget_faults()
+    box.post("/webhooks", {"paused": False})
 
 
 @pytest.fixture

@@ -258,6 +258,7 @@ STORY: tuple[Callable[[Booking], object], ...] = (
 )
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize(("call", "action"), BY_NIGHT if "FAULT_FLOWS" in os.environ else BY_DAY)
 def test_whatever_goes_wrong_there_is_one_session_equal_to_the_booking(
     outside: Outside,

@@ -38,7 +38,7 @@ def texted(catalogue: Catalogue) -> Booking:
 
 
 @pytest.fixture
-def twilio(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def twilio(sandbox_web: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """The SMS sandbox, with an impatient client of ours in front."""
     patient = client._api
 
@@ -46,11 +46,10 @@ def twilio(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.
         return dataclasses.replace(patient(), timeout=httpx.Timeout(0.3))
 
     monkeypatch.setattr(client, "_api", impatient)
-    with httpx.Client(base_url=sandbox_url) as web:
-        web.delete("/_sandbox/faults")
-        yield web
-        web.delete("/_sandbox/faults")
-        web.post("/_sandbox/sms/opt_out", json={"number": PHONE, "back": True})
+    sandbox_web.delete("/_sandbox/faults")
+    yield sandbox_web
+    sandbox_web.delete("/_sandbox/faults")
+    sandbox_web.post("/_sandbox/sms/opt_out", json={"number": PHONE, "back": True})
 
 
 def enqueue(booking: Booking, kind: MessageKind = MessageKind.CONFIRMATION, **fields: Any) -> Any:

@@ -50,6 +50,7 @@ def kill_worker(job: OutboxJob, *, has_sent: bool) -> None:
     OutboxJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.longer
 def test_whatever_happens_each_text_is_there_exactly_once(
     twilio: httpx.Client,  # noqa: F811 -- a fixture of another module
     catalogue: Catalogue,
