@@ -6,19 +6,22 @@ job's drive is always rewritten first, since the exclusion constraint is immedia
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.postgres.fields import DateTimeRangeField
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.db.models import F, Func, Value
 from django.db.models.fields import DateTimeField
 
 from bookings import schedules
 from bookings.availability import job_at
 from bookings.chain import Fit, NotarySchedule, Reason, fit, inbound_minutes
+from bookings.errors import TooManyHolds
+from bookings.holders import Holder
 from bookings.models import SlotClaim
 from bookings.states import ClaimState
 from hmnp.core import tokens
@@ -43,6 +46,15 @@ class Occupied(Exception):
 
 
 @dataclass(frozen=True)
+class Found:
+    """How a job fits into a locked calendar, as of the database's `clock`."""
+
+    fit: Fit
+    schedule: NotarySchedule
+    clock: datetime
+
+
+@dataclass(frozen=True)
 class ClaimFacts:
     """What a claim is for."""
 
@@ -54,29 +66,6 @@ class ClaimFacts:
     promo_code: str
     is_emergency: bool
     pricing: dict[str, Any] = field(default_factory=dict)
-
-
-def expire_dead_holds(*, notary_id: int, service: ServiceDefinition, starts_at: datetime) -> None:
-    """End this notary's holds that are past their time around `starts_at`, by the running clock.
-
-    A constraint cannot read the clock, and a dead hold that overlaps nothing may still be the job
-    a drive was counted from.
-    """
-    day = local_date(starts_at, zone=service.timezone)
-    window_from = midnight(day - timedelta(days=1), zone=service.timezone)
-    window_to = midnight(day + timedelta(days=2), zone=service.timezone)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE bookings_slotclaim SET state = 'EXPIRED'
-            WHERE notary_id = %s AND state = 'HELD' AND starts_at >= %s AND starts_at < %s
-              AND expires_at <= clock_timestamp()
-            """,
-            [notary_id, window_from, window_to],
-        )
-        expired = cursor.rowcount
-    if expired:
-        rechain(notary_id=notary_id, service_zone_day=starts_at, service=service)
 
 
 def rechain(*, notary_id: int, service_zone_day: datetime, service: ServiceDefinition) -> None:
@@ -120,23 +109,28 @@ def find_fit(
     customer_zip: str | None,
     is_agreed: bool = False,
     is_any_hour: bool = False,
-) -> tuple[Fit, NotarySchedule]:
-    """Judge one notary's calendar under its lock, dead holds ended first. Raises `Occupied`.
+    counted: Holder | None = None,
+) -> Found:
+    """Judge one notary's calendar under its lock, dead holds ended first.
 
     `is_agreed`: the time was agreed elsewhere, so that only the drives to and from it are judged.
+    Raises `Occupied`, and `TooManyHolds` when `counted`, who is locked, may hold no more.
     """
-    expire_dead_holds(notary_id=notary_id, service=service, starts_at=starts_at)
-    schedule: NotarySchedule | None
+    loaded = schedules.load_locked(
+        service=service,
+        notary_id=notary_id,
+        starts_at=starts_at,
+        holder_key=counted.key if counted else "",
+    )
+    if counted is not None and counted.cap is not None and loaded.holds >= counted.cap:
+        raise TooManyHolds
+    if loaded.has_ended:
+        rechain(notary_id=notary_id, service_zone_day=starts_at, service=service)
+    schedule = loaded.of(notary_id)
     if is_agreed:
         schedule = schedules.always_open(
             notary_id=notary_id, around=starts_at, zone=service.timezone
         )
-    else:
-        schedule = schedules.load(
-            service=service,
-            first_day=local_date(starts_at, zone=service.timezone),
-            notary_ids=[notary_id],
-        ).of(notary_id)
     if schedule is None:
         raise Occupied(Reason.OUTSIDE_HOURS)
     if is_any_hour:
@@ -145,7 +139,7 @@ def find_fit(
     result = fit(schedule=schedule, job=job, zone=service.timezone)
     if isinstance(result, Reason):
         raise Occupied(result)
-    return result, schedule
+    return Found(fit=result, schedule=schedule, clock=loaded.clock)
 
 
 def take(
@@ -154,37 +148,71 @@ def take(
     notary_id: int,
     holder_key: str,
     state: ClaimState,
-    now: datetime,
     booking_id: UUID | None = None,
     is_agreed: bool = False,
     is_any_hour: bool = False,
 ) -> SlotClaim:
-    """Claim this notary's time for `facts`; HELD for five minutes from `now`, the database's clock.
+    """Claim this notary's time for `facts`: HELD for five minutes, PAYING for fifteen, by the
+    database's clock.
 
     `is_any_hour`: staff set the notary's working hours aside. Raises `Occupied`.
     """
-    found, schedule = find_fit(
+    claim, found = prepare(
+        facts=facts,
+        notary_id=notary_id,
+        holder_key=holder_key,
+        state=state,
+        booking_id=booking_id,
+        is_agreed=is_agreed,
+        is_any_hour=is_any_hour,
+    )
+    insert(claim=claim, found=found)
+    return claim
+
+
+def prepare(
+    *,
+    facts: ClaimFacts,
+    notary_id: int,
+    holder_key: str,
+    state: ClaimState,
+    booking_id: UUID | None = None,
+    is_agreed: bool = False,
+    is_any_hour: bool = False,
+    counted: Holder | None = None,
+) -> tuple[SlotClaim, Fit]:
+    """Give what `take` would write, for `insert`. Raises `Occupied` and `TooManyHolds`."""
+    found = find_fit(
         service=facts.service,
         notary_id=notary_id,
         starts_at=facts.starts_at,
         customer_zip=facts.customer_zip,
         is_agreed=is_agreed,
         is_any_hour=is_any_hour,
+        counted=counted,
     )
+    clock = found.clock
     claim = SlotClaim(
         id=uuid4(),
         state=state,
         booking_id=booking_id,
-        held_at=now,
-        expires_at=now + HOLD,
-        max_expires_at=now + LONGEST,
+        held_at=clock,
+        expires_at=clock + (PAYMENT_WINDOW if state == ClaimState.PAYING else HOLD),
+        max_expires_at=clock + LONGEST,
         holder_key=holder_key,
     )
     token = tokens.derive(purpose=tokens.HOLD, subject_id=claim.id)
     claim.token_key_id, claim.token_hash = token.key_id, token.hash
     _describe(claim, facts)
-    _place(claim, found=found, schedule=schedule, service=facts.service, is_new=True)
-    return claim
+    _place(claim, found, facts.service)
+    return claim, found.fit
+
+
+def insert(
+    *, claim: SlotClaim, found: Fit, writing: Callable[[SlotClaim], None] | None = None
+) -> None:
+    """Insert a prepared claim, `writing` it together with something else. Raises `Occupied`."""
+    _write(found, lambda: writing(claim) if writing else claim.save(force_insert=True))
 
 
 def move(
@@ -199,7 +227,7 @@ def move(
     previous_start, previous_notary = claim.starts_at, claim.notary_id
     SlotClaim.objects.filter(pk=claim.pk).update(state=ClaimState.RELEASED)
     rechain(notary_id=previous_notary, service_zone_day=previous_start, service=facts.service)
-    found, schedule = find_fit(
+    found = find_fit(
         service=facts.service,
         notary_id=notary_id,
         starts_at=facts.starts_at,
@@ -208,7 +236,8 @@ def move(
     )
     _describe(claim, facts)
     claim.state = state
-    _place(claim, found=found, schedule=schedule, service=facts.service, is_new=False)
+    _place(claim, found, facts.service)
+    _write(found.fit, claim.save)
     return claim
 
 
@@ -231,23 +260,20 @@ def _describe(claim: SlotClaim, facts: ClaimFacts) -> None:
     claim.pricing = facts.pricing
 
 
-def _place(
-    claim: SlotClaim,
-    *,
-    found: Fit,
-    schedule: NotarySchedule,
-    service: ServiceDefinition,
-    is_new: bool,
-) -> None:
-    claim.notary_id = schedule.notary_id
-    claim.place_zip = (claim.customer_zip if service.is_mobile else "") or schedule.home_zip
-    claim.period = (found.period_starts_at, found.period_ends_at)
+def _place(claim: SlotClaim, found: Found, service: ServiceDefinition) -> None:
+    claim.notary_id = found.schedule.notary_id
+    claim.place_zip = (claim.customer_zip if service.is_mobile else "") or found.schedule.home_zip
+    claim.period = (found.fit.period_starts_at, found.fit.period_ends_at)
+
+
+def _write(found: Fit, write: Callable[[], None]) -> None:
+    """Rewrite the next job's drive, then write the claim that changes it. Raises `Occupied`."""
     try:
         if found.next_claim_id and found.next_period_starts_at:
             _set_period_start(
                 claim_id=found.next_claim_id, period_starts_at=found.next_period_starts_at
             )
-        claim.save(force_insert=is_new)
+        write()
     except IntegrityError as error:
         if sqlstate(error) == EXCLUSION_VIOLATION:
             raise Occupied(Reason.HELD) from error
@@ -268,6 +294,12 @@ def turn(*, claim: SlotClaim, source: tuple[ClaimState, ...], target: ClaimState
     if changed:
         claim.state = target
     return changed == 1
+
+
+def attach(*, claim: SlotClaim, booking_id: UUID) -> None:
+    """Let a claim that is being paid for be a booking's."""
+    SlotClaim.objects.filter(pk=claim.pk).update(booking_id=booking_id)
+    claim.booking_id = booking_id
 
 
 def release(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from bookings.models import Booking, SlotClaim
 from hmnp.core.context import Actor
 from hmnp.core.events import Event
 
@@ -23,10 +24,14 @@ class BookingEvent(Event):
 class BookingCreated(BookingEvent):
     """A booking exists; `due_cents` must be paid before it is confirmed (0: nothing).
 
-    `payment_intent_id` is the intent the caller says was opened on the hold, if any.
+    `booking` and `claim` are the rows as this transaction has just written them; nobody can have
+    paid yet for a claim that is new. `payment_intent_id` is the intent the caller says was opened
+    on the hold, if any.
     """
 
-    claim_id: UUID
+    booking: Booking
+    claim: SlotClaim
+    is_claim_new: bool
     due_cents: int
     payment_intent_id: str | None = None
 

@@ -6,16 +6,18 @@ protects nothing, and the exclusion constraint alone deadlocks under a storm.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
+from django.db.models import DateTimeField, Func
 
 from bookings.errors import HoldNotFound
 from bookings.models import Booking, SlotClaim
 from bookings.states import LIVE_CLAIM_STATES
 from hmnp.core.errors import NotFound
+from hmnp.core.idempotency import Idempotency, Locks
 from hmnp.core.transactions import RollBackAndRetry
 
 # The first key of each two-part advisory lock.
@@ -25,40 +27,61 @@ _NOTARIES = 2
 _LIVE = [state.value for state in LIVE_CLAIM_STATES]
 
 
-def lock_holder(*, holder_key: str) -> None:
-    """Let one request at a time count this holder's live holds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('lock_timeout', '3s', true),"
-            " pg_advisory_xact_lock(%s, hashtext(%s))",
-            [_HOLDERS, holder_key],
-        )
+def lock_notaries(
+    *,
+    notary_ids: Collection[int],
+    holder_key: str | None = None,
+    after: Idempotency | None = None,
+) -> None:
+    """Take the calendars of these notaries, in ascending order, until the transaction ends.
+
+    Before them, in the same statement, `after` is begun, and `holder_key` is locked, so that one
+    request at a time counts this holder's live holds. Raises what `Idempotency.begin` raises.
+    """
+    wanted = [(_HOLDERS, _number(holder_key))] if holder_key is not None else []
+    wanted += [(_NOTARIES, notary_id) for notary_id in sorted(set(notary_ids))]
+    rows = "SELECT * FROM unnest(%s::int[], %s::int[]) AS wanted(space, id)"
+    spaces, ids = [space for space, _ in wanted], [number for _, number in wanted]
+    _take(Locks(rows=rows, values=(spaces, ids)), after)
 
 
-def lock_notaries(*, notary_ids: Collection[int]) -> None:
-    """Take the calendars of these notaries, in ascending order, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('lock_timeout', '3s', true), pg_advisory_xact_lock(%s, id)"
-            " FROM (SELECT unnest(%s::int[]) AS id ORDER BY 1) AS sorted",
-            [_NOTARIES, sorted(set(notary_ids))],
-        )
-
-
-def lock_claim(*, claim_id: UUID, also_notary: int | None = None) -> SlotClaim:
+def lock_claim(
+    *, claim_id: UUID, also_notary: int | None = None, after: Idempotency | None = None
+) -> SlotClaim:
     """Take the calendar of a claim's notary (and one more) and give the claim as it is then.
 
-    Raises `HoldNotFound`, and `RollBackAndRetry` when the claim changed hands meanwhile.
+    In the same statement `after` is begun first. The claim comes with its notary, and with the
+    database's clock as `read_at`. Raises `HoldNotFound`, what `Idempotency.begin` raises, and
+    `RollBackAndRetry` when the claim changed hands meanwhile.
     """
-    notary_id = SlotClaim.objects.filter(pk=claim_id).values_list("notary_id", flat=True).first()
-    if notary_id is None:
+    rows = """
+        SELECT %s AS space, id::int FROM (
+            SELECT notary_id AS id FROM bookings_slotclaim WHERE id = %s
+            UNION SELECT unnest(%s::bigint[])) AS wanted
+        ORDER BY id"""
+    others = [] if also_notary is None else [also_notary]
+    locked = _take(Locks(rows=rows, values=(_NOTARIES, claim_id, others)), after)
+    claim = (
+        SlotClaim.objects.select_related("notary")
+        .annotate(clock=Func(function="clock_timestamp", output_field=DateTimeField()))
+        .filter(pk=claim_id)
+        .first()
+    )
+    if claim is None:
         raise HoldNotFound
-    wanted = {notary_id} if also_notary is None else {notary_id, also_notary}
-    lock_notaries(notary_ids=wanted)
-    claim = SlotClaim.objects.get(pk=claim_id)
-    if claim.notary_id not in wanted:
+    if claim.notary_id not in locked:
         raise RollBackAndRetry
+    claim.read_at = claim.clock
     return claim
+
+
+def _take(locks: Locks, after: Idempotency | None) -> list[int]:
+    return locks.take() if after is None else after.begin(then=locks)
+
+
+def _number(text: str) -> int:
+    """Give a holder's half of a lock: a signed number of 32 bits, the same in every process."""
+    return zlib.crc32(text.encode()) - 2**31
 
 
 @dataclass

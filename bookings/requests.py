@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from bookings.models import Booking, SlotClaim
 from bookings.policy import Policy
 from bookings.quoting import Wanted
 from bookings.references import new_reference
+from bookings.schedules import Schedules
 from bookings.staff_terms import CUSTOMERS_TERMS, StaffTerms
 from bookings.states import BookingStatus
 from hmnp.accounts.models import Partner, Terms
@@ -42,7 +43,10 @@ class CustomerDetails:
 
 @dataclass(frozen=True)
 class BookingRequest:
-    """What is asked for; `token` is that of a hold for the same time, `terms` are staff's."""
+    """What is asked for; `token` is that of a hold for the same time, `terms` are staff's.
+
+    `seen` is what is known of the calendars around it, if they were just read.
+    """
 
     wanted: Wanted
     customer: CustomerDetails
@@ -52,6 +56,7 @@ class BookingRequest:
     payment_intent_id: str | None = None
     partner: Partner | None = None
     terms: StaffTerms = CUSTOMERS_TERMS
+    seen: Schedules | None = None
 
     def due_nothing(self, actor: Actor) -> bool:
         """Partners on statement terms are billed later; staff see to the money themselves."""
@@ -60,12 +65,20 @@ class BookingRequest:
 
 
 def insert_booking(
-    *, request: BookingRequest, claim: SlotClaim, pricing: Pricing, actor: Actor, now: datetime
+    *,
+    request: BookingRequest,
+    booking_id: UUID,
+    claim: SlotClaim,
+    pricing: Pricing,
+    actor: Actor,
+    now: datetime,
 ) -> Booking:
-    """Write the row of a booking on a claim, its price and policy as they are now."""
+    """Write the row of a booking on a claim, its price and policy as they are now.
+
+    While something is due it ends with the claim.
+    """
     wanted, customer = request.wanted, request.customer
     service = wanted.service
-    booking_id = uuid4()
     access = tokens.derive(purpose=tokens.ACCESS, subject_id=booking_id)
     return Booking.objects.create(
         id=booking_id,
@@ -93,6 +106,7 @@ def insert_booking(
         pricing=pricing.to_snapshot(),
         price_cents=pricing.final_price_cents,
         due_now_cents=pricing.deposit_required_cents,
+        expires_at=claim.expires_at if pricing.deposit_required_cents else None,
         promo_code=wanted.promo_code or "",
         is_emergency=claim.is_emergency,
         policy=Policy.of(service).to_snapshot(),

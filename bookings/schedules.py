@@ -1,9 +1,8 @@
-"""Notaries' days from the database: two statements, however many notaries and days."""
+"""Notaries' days from the database: one statement, however many notaries and days."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,56 +12,93 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from bookings.chain import Days, Job, NotarySchedule, Span
-from bookings.states import LIVE_CLAIM_STATES
+from hmnp.core import versions
 from hmnp.core.times import local_date, midnight
+from services import catalogue
 from services.definitions import Hours, ServiceDefinition
 
-_LIVE = [state.value for state in LIVE_CLAIM_STATES]
+_DAY = timedelta(days=1)
+# A start is judged with the jobs of its own local day and its neighbours', in any zone.
+_AROUND = timedelta(days=3)
 
-_NOTARIES = """
-SELECT n.id, n.name, n.home_zip, n.daily_capacity,
-       coalesce((SELECT json_agg(json_build_array(h.weekday, h.opens_minute, h.closes_minute))
-                 FROM bookings_notaryhours h WHERE h.notary_id = n.id), '[]'),
-       coalesce((SELECT json_agg(json_build_array(d.first_day, d.last_day))
-                 FROM bookings_notarydayoff d
-                 WHERE d.notary_id = n.id AND d.last_day >= %(first)s AND d.first_day <= %(last)s),
-                '[]')
+# The states are written out, so that the planner sees them to be those of the partial indexes. A
+# dead hold still lies in the table until somebody needs its time; it hides nothing here.
+_SELECT = """
+SELECT 'seen' AS kind, NULL::bigint AS notary_id, NULL::uuid AS claim_id,
+       clock.now AS starts_at, NULL::timestamptz AS ends_at, NULL::timestamptz AS period_starts_at,
+       NULL::timestamptz AS expires_at, {ended} AS number, NULL AS place,
+       NULL::date AS first_day, NULL::date AS last_day,
+       json_build_array(
+           coalesce((SELECT number FROM core_version WHERE name = %(catalogue)s), 0), {holds})
+FROM clock
+UNION ALL
+SELECT 'notary', n.id, NULL, NULL, NULL, NULL, NULL, n.daily_capacity, n.home_zip, NULL, NULL,
+       json_build_array(
+           n.name,
+           (SELECT json_agg(json_build_array(h.weekday, h.opens_minute, h.closes_minute))
+            FROM bookings_notaryhours h WHERE h.notary_id = n.id),
+           (SELECT json_agg(json_build_array(d.first_day, d.last_day))
+            FROM bookings_notarydayoff d
+            WHERE d.notary_id = n.id AND d.last_day >= %(first)s AND d.first_day <= %(last)s))
 FROM bookings_notary n
-WHERE n.is_active
+WHERE n.is_active AND {notary}
   AND EXISTS (SELECT 1 FROM bookings_notary_skills s
-              WHERE s.notary_id = n.id AND s.service_id = %(service)s)
-  AND (%(notaries)s::bigint[] IS NULL OR n.id = ANY(%(notaries)s))
-ORDER BY n.id
-"""
-
-# A dead hold still lies in the table until somebody needs its time; it hides nothing here.
-_BUSY = """
-SELECT 'job', c.notary_id, c.id, c.starts_at, c.ends_at, lower(c.period), c.wrap_up_minutes,
-       c.place_zip, NULL::date, NULL::date
+              WHERE s.notary_id = n.id AND s.service_id = (SELECT id FROM service))
+UNION ALL
+SELECT 'job', c.notary_id, c.id, c.starts_at, c.ends_at, lower(c.period),
+       CASE c.state WHEN 'HELD' THEN c.expires_at END, c.wrap_up_minutes, c.place_zip,
+       NULL, NULL, NULL
 FROM bookings_slotclaim c
-WHERE c.state = ANY(%(live)s) AND c.starts_at >= %(from)s AND c.starts_at < %(to)s
-  AND NOT (c.state = 'HELD' AND c.expires_at <= clock_timestamp())
-  AND (%(notaries)s::bigint[] IS NULL OR c.notary_id = ANY(%(notaries)s))
-  AND (%(without)s::uuid IS NULL OR c.id <> %(without)s)
+WHERE c.state IN ('HELD', 'PAYING', 'CLOSING', 'BOOKED')
+  AND c.starts_at >= %(from)s AND c.starts_at < %(to)s AND {claim}
+  AND NOT (c.state = 'HELD' AND c.expires_at <= (SELECT now FROM clock))
 UNION ALL
-SELECT 'block', b.notary_id, NULL, lower(b.period), upper(b.period), NULL, NULL, NULL, NULL, NULL
+SELECT 'block', b.notary_id, NULL, lower(b.period), upper(b.period), NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL
 FROM bookings_busyblock b
-WHERE b.period && tstzrange(%(from)s, %(to)s)
-  AND (%(notaries)s::bigint[] IS NULL OR b.notary_id = ANY(%(notaries)s))
+WHERE b.period && tstzrange(%(from)s, %(to)s) AND {block}
 UNION ALL
-SELECT 'blackout', NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.first_day, o.last_day
+SELECT 'blackout', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.first_day, o.last_day, NULL
 FROM bookings_blackout o
 WHERE o.last_day >= %(first)s AND o.first_day <= %(last)s
-  AND (o.service_id IS NULL OR o.service_id = %(service)s)
+  AND (o.service_id IS NULL OR o.service_id = (SELECT id FROM service))
 """
+_WITH = """
+WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+     service AS MATERIALIZED (
+         SELECT id FROM services_service WHERE id::text = %(service)s OR slug = %(service)s)
+"""
+# A constraint cannot read the clock, and a dead hold that overlaps nothing may still be the job a
+# drive was counted from.
+_ENDED = """,
+     ended AS (
+         UPDATE bookings_slotclaim SET state = 'EXPIRED'
+         WHERE notary_id = %(notary)s AND state = 'HELD'
+           AND starts_at >= %(from)s AND starts_at < %(to)s
+           AND expires_at <= (SELECT now FROM clock)
+         RETURNING id)
+"""
+_HOLDS = """(
+    SELECT count(*) FROM bookings_slotclaim
+    WHERE holder_key = %(holder)s AND state = 'HELD' AND expires_at > (SELECT now FROM clock))"""
 
 
 @dataclass(frozen=True)
 class Schedules:
-    """Everything that says when a service can be done on some local days."""
+    """Everything that says when a service can be done on some local days, and as of when.
+
+    `clock` is the database's; `next_expiry` by the same clock is when the first of the holds in it
+    ends. Read under a notary's lock, `holds` are the holder's that live, and `has_ended` tells
+    that dead holds were ended, so that the drives after them must be counted anew.
+    """
 
     notaries: tuple[NotarySchedule, ...]
     blackouts: tuple[Days, ...]
+    clock: datetime
+    next_expiry: datetime | None
+    catalogue_version: int
+    holds: int = 0
+    has_ended: bool = False
 
     def of(self, notary_id: int) -> NotarySchedule | None:
         """Give one notary's schedule, or None if the notary cannot do the service."""
@@ -74,47 +110,116 @@ def load(
     service: ServiceDefinition,
     first_day: date,
     days: int = 1,
-    notary_ids: Sequence[int] | None = None,
     without_claim: UUID | None = None,
 ) -> Schedules:
     """Load the notaries with the skill and what fills their days, the neighbouring days included.
 
     `without_claim` leaves one claim out, as if it had been released.
     """
-    last_day = first_day + timedelta(days=days)
-    params: dict[str, Any] = {
-        "service": service.id,
-        "first": first_day - timedelta(days=1),
-        "last": last_day,
-        "from": midnight(first_day - timedelta(days=1), zone=service.timezone),
-        "to": midnight(last_day + timedelta(days=1), zone=service.timezone),
-        "live": _LIVE,
-        "notaries": list(notary_ids) if notary_ids is not None else None,
-        "without": without_claim,
-    }
+    starts_from, starts_before = window(service=service, first_day=first_day, days=days)
+    return _read(
+        _WITH + _SELECT.format(ended="0", holds="0", **_those(None, without_claim)),
+        _params(str(service.id), first_day - _DAY, first_day + days * _DAY)
+        | {"from": starts_from, "to": starts_before, "without": without_claim},
+    )
+
+
+def window(*, service: ServiceDefinition, first_day: date, days: int) -> tuple[datetime, datetime]:
+    """Give the half-open stretch in which a claim or busy time can matter to some local days."""
+    return (
+        midnight(first_day - _DAY, zone=service.timezone),
+        midnight(first_day + (days + 1) * _DAY, zone=service.timezone),
+    )
+
+
+def load_around(
+    *, id_or_slug: str, starts_at: datetime
+) -> tuple[ServiceDefinition | None, Schedules]:
+    """Load what decides about one start, and the service itself, all seen by one statement.
+
+    One more when this process has not read the catalogue at its present version yet.
+    """
+    schedules = _read(
+        _WITH + _SELECT.format(ended="0", holds="0", **_those(None, None)),
+        _params(
+            catalogue.normal_name(id_or_slug),
+            starts_at.date() - _AROUND,
+            starts_at.date() + _AROUND,
+        )
+        | {"from": starts_at - _AROUND, "to": starts_at + _AROUND},
+    )
+    return catalogue.at_version(schedules.catalogue_version).find(id_or_slug), schedules
+
+
+def load_locked(
+    *, service: ServiceDefinition, notary_id: int, starts_at: datetime, holder_key: str = ""
+) -> Schedules:
+    """Load one notary's days around a start, under the notary's lock.
+
+    Ends the notary's dead holds there; counts the live holds of `holder_key`, if one is named.
+    """
+    day = local_date(starts_at, zone=service.timezone)
+    starts_from, starts_before = window(service=service, first_day=day, days=1)
+    return _read(
+        _WITH
+        + _ENDED
+        + _SELECT.format(
+            ended="(SELECT count(*) FROM ended)",
+            holds=_HOLDS if holder_key else "0",
+            **_those(notary_id, None),
+        ),
+        _params(str(service.id), day - _DAY, day + _DAY)
+        | {"from": starts_from, "to": starts_before, "notary": notary_id, "holder": holder_key},
+    )
+
+
+def _those(notary_id: int | None, without_claim: UUID | None) -> dict[str, str]:
+    """Give the conditions that pick notaries, claims and busy times."""
+    if notary_id is not None:
+        return {
+            "notary": "n.id = %(notary)s",
+            "claim": "c.notary_id = %(notary)s",
+            "block": "b.notary_id = %(notary)s",
+        }
+    claim = "true" if without_claim is None else "c.id <> %(without)s"
+    return {"notary": "true", "claim": claim, "block": "true"}
+
+
+def _params(service: str, first: date, last: date) -> dict[str, Any]:
+    return {"service": service, "first": first, "last": last, "catalogue": versions.CATALOGUE}
+
+
+def _read(sql: str, params: dict[str, Any]) -> Schedules:
     jobs: dict[int, list[Job]] = {}
     blocks: dict[int, list[Span]] = {}
     blackouts: list[Days] = []
+    notaries: list[tuple[Any, ...]] = []
+    expiries: list[datetime] = []
     with connection.cursor() as cursor:
-        cursor.execute(_NOTARIES, params)
-        notaries = cursor.fetchall()
-        cursor.execute(_BUSY, params)
-        for kind, notary_id, claim_id, starts, ends, period, wrap_up, place, first, last in cursor:
-            if kind == "job":
-                jobs.setdefault(notary_id, []).append(
-                    Job(
-                        starts_at=starts,
-                        ends_at=ends,
-                        wrap_up=timedelta(minutes=wrap_up),
-                        place_zip=place,
-                        claim_id=claim_id,
-                        period_starts_at=period,
-                    )
+        cursor.execute(sql, params)
+        rows = cursor.fetchall()
+    for kind, notary_id, claim_id, starts, ends, period, expires, number, place, *rest in rows:
+        if kind == "job":
+            jobs.setdefault(notary_id, []).append(
+                Job(
+                    starts_at=starts,
+                    ends_at=ends,
+                    wrap_up=timedelta(minutes=number),
+                    place_zip=place,
+                    claim_id=claim_id,
+                    period_starts_at=period,
                 )
-            elif kind == "block":
-                blocks.setdefault(notary_id, []).append(Span(starts_at=starts, ends_at=ends))
-            else:
-                blackouts.append(Days(first_day=first, last_day=last))
+            )
+            if expires is not None:
+                expiries.append(expires)
+        elif kind == "block":
+            blocks.setdefault(notary_id, []).append(Span(starts_at=starts, ends_at=ends))
+        elif kind == "blackout":
+            blackouts.append(Days(first_day=rest[0], last_day=rest[1]))
+        elif kind == "notary":
+            notaries.append((notary_id, place, number, *_json(rest[2])))
+        else:
+            clock, has_ended, (catalogue_version, holds) = starts, bool(number), _json(rest[2])
     return Schedules(
         notaries=tuple(
             NotarySchedule(
@@ -122,17 +227,22 @@ def load(
                 name=name,
                 home_zip=home_zip,
                 daily_capacity=capacity,
-                hours=tuple(Hours(*window) for window in _json(hours)),
+                hours=tuple(Hours(*hours) for hours in windows or ()),
                 days_off=tuple(
                     Days(first_day=date.fromisoformat(a), last_day=date.fromisoformat(b))
-                    for a, b in _json(days_off)
+                    for a, b in days_off or ()
                 ),
                 jobs=tuple(sorted(jobs.get(notary_id, ()), key=lambda job: job.starts_at)),
                 blocks=tuple(blocks.get(notary_id, ())),
             )
-            for notary_id, name, home_zip, capacity, hours, days_off in notaries
+            for notary_id, home_zip, capacity, name, windows, days_off in sorted(notaries)
         ),
         blackouts=tuple(blackouts),
+        clock=clock,
+        next_expiry=min(expiries, default=None),
+        catalogue_version=catalogue_version,
+        holds=holds,
+        has_ended=has_ended,
     )
 
 
@@ -152,12 +262,12 @@ def live_jobs(
                    c.place_zip
             FROM bookings_notary n
             LEFT JOIN bookings_slotclaim c
-              ON c.notary_id = n.id AND c.state = ANY(%s) AND c.starts_at >= %s
-             AND c.starts_at < %s
+              ON c.notary_id = n.id AND c.state IN ('HELD', 'PAYING', 'CLOSING', 'BOOKED')
+             AND c.starts_at >= %s AND c.starts_at < %s
             WHERE n.id = %s
             ORDER BY c.starts_at
             """,
-            [_LIVE, starts_from, starts_before, notary_id],
+            [starts_from, starts_before, notary_id],
         )
         rows = cursor.fetchall()
     return rows[0][0], [

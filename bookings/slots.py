@@ -15,6 +15,7 @@ from bookings.availability import Misfit, free_starts, misfit, rank
 from bookings.chain import NEVER_ON_OFFER, NotarySchedule
 from bookings.claims import Occupied
 from bookings.errors import SlotTaken, SlotUnavailable
+from bookings.schedules import Schedules
 from bookings.staff_terms import CUSTOMERS_TERMS, StaffTerms
 from hmnp.core import transactions
 from hmnp.core.times import local_date, rfc3339
@@ -53,7 +54,7 @@ def free_slots(
     now: datetime,
     own_claim: UUID | None = None,
 ) -> list[Slot]:
-    """Give what can really be held on local days, in order; two statements.
+    """Give what can really be held on local days, in order; one statement.
 
     `own_claim` does not stand in its own way: who holds a time may choose it, or one beside it.
     Raises `UnknownZip` and `OutOfServiceArea`.
@@ -128,6 +129,7 @@ def win(
     own_notary: int | None = None,
     keeps_time: bool = False,
     terms: StaffTerms = CUSTOMERS_TERMS,
+    seen: Schedules | None = None,
 ) -> T:
     """Run `attempt(notary_id)` for the best notary, in a transaction of its own, then the next.
 
@@ -135,10 +137,10 @@ def win(
     as two customers rank the notaries differently. `own_claim` does not stand in its own way, and
     `own_notary` keeps the job if it can. With `keeps_time` the start was agreed before: notice,
     horizon and hours are not judged again, only who can do it. `terms` are what staff set aside,
-    checked before. Raises `SlotUnavailable`, `SlotTaken` (both with alternatives) and what
-    `attempt` raises.
+    checked before. `seen` is what the caller has just read around the start. Raises
+    `SlotUnavailable`, `SlotTaken` (both with alternatives) and what `attempt` raises.
     """
-    loaded = schedules.load(
+    loaded = seen or schedules.load(
         service=service,
         first_day=local_date(starts_at, zone=service.timezone),
         without_claim=own_claim,

@@ -46,8 +46,8 @@ def on_created(event: BookingCreated) -> None:
 
     Raises `ValidationFailed` when the caller names an intent that is not the hold's.
     """
-    booking = Booking.objects.get(pk=event.booking_id)
-    payments = lock_payments_of_claim(claim_id=event.claim_id)
+    booking = event.booking
+    payments = [] if event.is_claim_new else lock_payments_of_claim(claim_id=event.claim.pk)
     usable = [p for p in payments if p.is_open or p.status == PaymentStatus.SUCCEEDED]
     _check_named_intent(event, usable)
     for payment in usable:
@@ -56,7 +56,7 @@ def on_created(event: BookingCreated) -> None:
         if payment.status == PaymentStatus.SUCCEEDED:
             record_payment(
                 booking=booking,
-                claim=SlotClaim.objects.get(pk=event.claim_id),
+                claim=event.claim,
                 payment_id=payment.pk,
                 amount_cents=payment.amount_captured_cents,
                 kind=payment.kind,
@@ -66,7 +66,7 @@ def on_created(event: BookingCreated) -> None:
     if not usable and event.due_cents >= LEAST_CHARGE_CENTS:
         add_payment(
             booking=booking,
-            claim=SlotClaim.objects.get(pk=event.claim_id),
+            claim=event.claim,
             kind=kind_of_due(due_cents=event.due_cents, price_cents=booking.price_cents),
             amount_cents=event.due_cents,
             now=booking.created_at,

@@ -7,6 +7,7 @@ still at that version: what is kept is never an authority, only spared being sen
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from hmnp.core import versions
 from services.catalogue_rows import definition_from_row
 from services.definitions import ServiceDefinition
 from services.errors import InvalidService
+
+_SLUG = re.compile(r"[a-z0-9_-]{1,50}")
+_ID = re.compile(r"[0-9a-f-]{32,50}")
 
 _LOOK = """
     SELECT clock_timestamp(), coalesce(
@@ -70,11 +74,7 @@ class Catalogue:
 
     def find(self, id_or_slug: str | UUID) -> ServiceDefinition | None:
         """Give one service, active or not, or None."""
-        by_slug = self.by_name.get(str(id_or_slug))
-        if by_slug is not None:
-            return by_slug
-        by_id = _as_uuid(id_or_slug)
-        return None if by_id is None else self.by_name.get(str(by_id))
+        return self.by_name.get(normal_name(id_or_slug))
 
     def active(self) -> list[ServiceDefinition]:
         """Give the services on offer."""
@@ -146,8 +146,12 @@ def _read() -> Catalogue:
     return fresh
 
 
-def _as_uuid(text: str | UUID) -> UUID | None:
+def normal_name(id_or_slug: str | UUID) -> str:
+    """Give an id as we write it, or a slug; what is neither names no service and comes to ""."""
+    text = str(id_or_slug)
+    if _SLUG.fullmatch(text) and not _ID.fullmatch(text):
+        return text
     try:
-        return text if isinstance(text, UUID) else UUID(text)
+        return str(UUID(text))
     except ValueError:
-        return None
+        return ""

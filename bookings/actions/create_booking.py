@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError
 
@@ -77,18 +78,18 @@ def _without_hold(
         agreed=request.terms.agreed,
     )
     facts = claim_facts(wanted=wanted, pricing=pricing)
+    if request.due_nothing(actor):
+        pricing = pricing.without_deposit()
 
     def attempt(notary_id: int) -> Booking:
-        if idempotency:
-            idempotency.begin()
-        locks.lock_notaries(notary_ids=[notary_id])
+        locks.lock_notaries(notary_ids=[notary_id], after=idempotency)
         crashpoint("create.locked")
         claim = claims.take(
             facts=facts,
             notary_id=notary_id,
             holder_key=holder.key,
-            state=ClaimState.HELD,
-            now=transactions.database_now(),
+            state=ClaimState.PAYING if pricing.deposit_required_cents else ClaimState.HELD,
+            booking_id=uuid4(),
             is_any_hour=request.terms.is_any_hour,
         )
         return _book(request, claim, pricing, actor, now, idempotency)
@@ -100,6 +101,7 @@ def _without_hold(
         now=now,
         attempt=_with_fresh_reference(attempt),
         terms=request.terms,
+        seen=request.seen,
     )
 
 
@@ -113,9 +115,7 @@ def _from_hold(
     wanted = request.wanted
 
     def attempt(_: int) -> Booking:
-        if idempotency:
-            idempotency.begin()
-        claim = locks.lock_claim(claim_id=token.subject_id)
+        claim = locks.lock_claim(claim_id=token.subject_id, after=idempotency)
         _check_hold(claim=claim, token=token, wanted=wanted, now=now)
         pricing = agreed_price(
             wanted=wanted,
@@ -129,6 +129,8 @@ def _from_hold(
             claim = claims.move(claim=claim, facts=facts, notary_id=claim.notary_id)
         elif not wanted.is_same_as(claim):
             claims.redescribe(claim=claim, facts=facts)
+        if request.due_nothing(actor) and claim.intent_at is None:
+            pricing = pricing.without_deposit()
         return _book(request, claim, pricing, actor, now, idempotency)
 
     try:
@@ -149,7 +151,8 @@ def _check_hold(*, claim: SlotClaim, token: Token, wanted: Wanted, now: datetime
     holders.check_token(claim=claim, token=token)
     if claim.booking_id is not None:
         raise HoldNotFound("This hold has become a booking.")
-    is_over = claim.expires_at is None or claim.expires_at <= transactions.database_now()
+    clock = claim.read_at or transactions.database_now()
+    is_over = claim.expires_at is None or claim.expires_at <= clock
     if claim.state not in (ClaimState.HELD, ClaimState.PAYING) or is_over:
         raise HoldExpired(
             details=alternatives(
@@ -173,19 +176,21 @@ def _book(
 ) -> Booking:
     """Write the booking for a claim whose calendar is locked."""
     promo = _take_promo(request, now)
-    if request.due_nothing(actor) and claim.intent_at is None:
-        pricing = pricing.without_deposit()
     due_cents = pricing.deposit_required_cents
-    booking = insert_booking(request=request, claim=claim, pricing=pricing, actor=actor, now=now)
+    is_claim_new = claim.booking_id is not None
+    booking_id = claim.booking_id or uuid4()
+    if not is_claim_new:
+        _attach(claim, booking_id, due_cents)
+    booking = insert_booking(
+        request=request,
+        booking_id=booking_id,
+        claim=claim,
+        pricing=pricing,
+        actor=actor,
+        now=now,
+    )
     if promo is not None:
         promotions.redeem(promo=promo, booking=booking, now=now)
-    claim.booking_id = booking.pk
-    if due_cents:
-        open_window(claim=claim, now=now, booking=booking)
-    SlotClaim.objects.filter(pk=claim.pk).update(booking=booking)
-    if due_cents:
-        booking.expires_at = claim.expires_at
-        Booking.objects.filter(pk=booking.pk).update(expires_at=claim.expires_at)
     crashpoint("create.written")
     timeline.record(
         booking=booking,
@@ -212,20 +217,28 @@ def _book(
             booking_id=booking.pk,
             version=booking.version,
             actor=actor,
-            claim_id=claim.pk,
+            booking=booking,
+            claim=claim,
+            is_claim_new=is_claim_new,
             due_cents=due_cents,
             payment_intent_id=request.payment_intent_id,
         )
     )
     if not due_cents:
         confirm_booking(booking=booking, claim=claim, actor=actor, now=now)
-    else:
-        # Reacting to the fact, the payment made on the hold may have confirmed it.
-        booking.refresh_from_db()
     crashpoint("create.before_commit")
     if idempotency:
         idempotency.finish(booking)
     return booking
+
+
+def _attach(claim: SlotClaim, booking_id: UUID, due_cents: int) -> None:
+    """Make a hold the booking's; one that nothing is due for is booked with the confirmation."""
+    if due_cents and claim.state == ClaimState.HELD:
+        open_window(claim=claim, booking_id=booking_id)
+    elif due_cents:
+        claims.attach(claim=claim, booking_id=booking_id)
+    claim.booking_id = booking_id
 
 
 def _take_promo(request: BookingRequest, now: datetime) -> PromoCode | None:

@@ -38,7 +38,7 @@ def _expire(claim_id: UUID) -> bool:
     is_dead = (
         claim.state == ClaimState.HELD
         and claim.expires_at is not None
-        and claim.expires_at <= transactions.database_now()
+        and claim.expires_at <= (claim.read_at or transactions.database_now())
     )
     if is_dead:
         claims.release(

@@ -97,7 +97,6 @@ def _take(
         notary_id=notary_id,
         holder_key=courtesy_key(booking.pk),
         state=ClaimState.HELD,
-        now=transactions.database_now(),
     )
     claim.expires_at = claim.max_expires_at = until
     SlotClaim.objects.filter(pk=claim.pk).update(expires_at=until, max_expires_at=until)

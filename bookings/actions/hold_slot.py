@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bookings import claims, holders, locks
-from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, TooManyHolds
+from bookings.errors import HoldExpired, HoldNotFound, PriceChanged
 from bookings.holders import Holder
 from bookings.models import SlotClaim
 from bookings.quoting import Wanted, agreed_price, claim_facts
+from bookings.schedules import Schedules
 from bookings.slots import alternatives, win
 from bookings.states import ClaimState
 from hmnp.core import transactions
@@ -21,11 +23,15 @@ from services.pricing import Pricing
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """What to hold; `token` is that of a hold to move or resume."""
+    """What to hold; `token` is that of a hold to move or resume.
+
+    `seen` is what is known of the calendars around it, if they were just read.
+    """
 
     wanted: Wanted
     quote_token: str | None = None
     token: Token | None = None
+    seen: Schedules | None = None
 
 
 @dataclass(frozen=True)
@@ -70,23 +76,24 @@ def _hold(
     )
     facts = claim_facts(wanted=wanted, pricing=pricing)
 
+    counted = holder if holder.cap is not None else None
+
     def attempt(notary_id: int) -> Held:
-        if idempotency:
-            idempotency.begin()
-        if holder.cap is not None:
-            locks.lock_holder(holder_key=holder.key)
-            _check_cap(holder_key=holder.key, cap=holder.cap)
-        locks.lock_notaries(notary_ids=[notary_id])
-        claim = claims.take(
+        locks.lock_notaries(
+            notary_ids=[notary_id],
+            holder_key=counted.key if counted else None,
+            after=idempotency,
+        )
+        claim, found = claims.prepare(
             facts=facts,
             notary_id=notary_id,
             holder_key=holder.key,
             state=ClaimState.HELD,
-            now=transactions.database_now(),
+            counted=counted,
         )
         held = Held(claim=claim, pricing=pricing, is_new=True)
-        if idempotency:
-            idempotency.finish(held)
+        answering = partial(_answer, idempotency, held) if idempotency else None
+        claims.insert(claim=claim, found=found, writing=answering)
         return held
 
     return win(
@@ -95,17 +102,12 @@ def _hold(
         zip_code=wanted.zip_code,
         now=now,
         attempt=attempt,
+        seen=request.seen,
     )
 
 
-def _check_cap(*, holder_key: str, cap: int) -> None:
-    live = SlotClaim.objects.filter(
-        holder_key=holder_key,
-        state=ClaimState.HELD,
-        expires_at__gt=transactions.database_now(),
-    ).count()
-    if live >= cap:
-        raise TooManyHolds
+def _answer(idempotency: Idempotency, held: Held, claim: SlotClaim) -> None:
+    idempotency.finish(held, inserting=claim)
 
 
 def _move(
@@ -130,12 +132,11 @@ def _move(
     facts = claim_facts(wanted=wanted, pricing=pricing)
 
     def attempt(notary_id: int) -> Held:
-        if idempotency:
-            idempotency.begin()
-        locked = locks.lock_claim(claim_id=token.subject_id, also_notary=notary_id)
-        _check_movable(claim=locked, token=token, wanted=wanted, now=now)
-        database_now = transactions.database_now()
-        locked.expires_at = min(database_now + claims.HOLD, locked.max_expires_at or database_now)
+        locked = locks.lock_claim(
+            claim_id=token.subject_id, also_notary=notary_id, after=idempotency
+        )
+        clock = _check_movable(claim=locked, token=token, wanted=wanted, now=now)
+        locked.expires_at = min(clock + claims.HOLD, locked.max_expires_at or clock)
         held = Held(
             claim=claims.move(claim=locked, facts=facts, notary_id=notary_id),
             pricing=pricing,
@@ -159,9 +160,7 @@ def _move(
 def _resume(
     request: HoldRequest, token: Token, now: datetime, idempotency: Idempotency | None
 ) -> Held:
-    if idempotency:
-        idempotency.begin()
-    claim = locks.lock_claim(claim_id=token.subject_id)
+    claim = locks.lock_claim(claim_id=token.subject_id, after=idempotency)
     _check_movable(claim=claim, token=token, wanted=request.wanted, now=now)
     held = Held(claim=claim, pricing=Pricing.from_snapshot(claim.pricing), is_new=False)
     if idempotency:
@@ -169,14 +168,16 @@ def _resume(
     return held
 
 
-def _check_movable(*, claim: SlotClaim, token: Token, wanted: Wanted, now: datetime) -> None:
+def _check_movable(*, claim: SlotClaim, token: Token, wanted: Wanted, now: datetime) -> datetime:
+    """Refuse a hold that may not be moved; give the database's clock."""
     holders.check_token(claim=claim, token=token)
     if claim.booking_id is not None:
         raise HoldNotFound("This hold has become a booking.")
+    clock = claim.read_at or transactions.database_now()
     is_dead_hold = (
         claim.state == ClaimState.HELD
         and claim.expires_at is not None
-        and claim.expires_at <= transactions.database_now()
+        and claim.expires_at <= clock
     )
     if claim.state not in (ClaimState.HELD, ClaimState.PAYING) or is_dead_hold:
         raise HoldExpired(
@@ -190,3 +191,4 @@ def _check_movable(*, claim: SlotClaim, token: Token, wanted: Wanted, now: datet
     difference = wanted.first_difference(claim)
     if claim.intent_at is not None and difference is not None:
         raise PriceChanged("The payment has fixed this.", field=difference)
+    return clock

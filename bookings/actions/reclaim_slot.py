@@ -14,7 +14,6 @@ from bookings.refunds_owed import owe_excess
 from bookings.slots import win
 from bookings.states import BookingStatus, ClaimState
 from hmnp.core.context import Actor
-from hmnp.core.transactions import database_now
 from services.catalogue import require_service
 
 _WAITING = (BookingStatus.EXPIRED, BookingStatus.PENDING_PAYMENT)
@@ -43,7 +42,6 @@ def reclaim_slot(*, booking_id: UUID, actor: Actor, now: datetime) -> bool:
             notary_id=notary_id,
             holder_key=f"booking:{booking_id}",
             state=ClaimState.HELD,
-            now=database_now(),
             booking_id=booking_id,
         )
         promotions.count_again(booking=current, now=now)

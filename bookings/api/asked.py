@@ -21,13 +21,14 @@ from bookings.api.serializers import (
 from bookings.models import Booking
 from bookings.quoting import Wanted
 from bookings.requests import BookingRequest, CustomerDetails
+from bookings.schedules import Schedules, load_around
 from hmnp.accounts.principals import Principal
 from hmnp.core.api.validation import read
 from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from services.catalogue import get_service, require_service
 from services.definitions import ServiceDefinition
 from services.errors import InvalidService
-from services.quotes import request_faults
+from services.quotes import FARTHEST, request_faults
 
 
 @contextmanager
@@ -41,15 +42,18 @@ def naming(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def offered_service(
-    values: Mapping[str, Any], faults: list[Fault], *, principal: Principal
+    values: Mapping[str, Any],
+    faults: list[Fault],
+    *,
+    principal: Principal,
+    service: ServiceDefinition | None,
 ) -> ServiceDefinition | None:
-    """Give the active service `serviceId` names, if the caller may book it.
+    """Give the `service` that `serviceId` names, if it is active and the caller may book it.
 
     Raises `InvalidService` when that is the only fault; else adds it to `faults`.
     """
     if "serviceId" not in values:
         return None
-    service = get_service(id_or_slug=values["serviceId"])
     if service is not None and service.is_active and principal.may_book(slug=service.slug):
         return service
     if not faults:
@@ -58,10 +62,23 @@ def offered_service(
     return None
 
 
+def _look(
+    values: Mapping[str, Any], *, starts_at: datetime | None, now: datetime
+) -> tuple[ServiceDefinition | None, Schedules | None]:
+    """Give the service asked for and, with a start in reach, what decides about it."""
+    name = values.get("serviceId")
+    if name is None:
+        return None, None
+    if starts_at is None or not now < starts_at <= now + FARTHEST:
+        return get_service(id_or_slug=name), None
+    return load_around(id_or_slug=name, starts_at=starts_at)
+
+
 def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest:
     """Read the body of a hold. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
     values, faults = read(HoldSerializer(data=body))
-    service = offered_service(values, faults, principal=principal)
+    known, seen = _look(values, starts_at=values.get("startTime"), now=now)
+    service = offered_service(values, faults, principal=principal, service=known)
     address = values.get("address")
     if address and "zip" in values:
         faults.append(Fault("zip", "not_accepted", "Give the address or the ZIP code, not both."))
@@ -90,13 +107,17 @@ def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest
         ),
         quote_token=values.get("quoteToken"),
         token=holders.verify_hold_token(text=token) if token else None,
+        seen=None if token else seen,
     )
 
 
 def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingRequest:
     """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
     values, faults = read(BookingCreateSerializer(data=body))
-    service = offered_service(values, faults, principal=principal)
+    # A hold's calendar is not looked at before it is locked.
+    starts_at = values.get("scheduledDateTime") if "holdToken" not in values else None
+    known, seen = _look(values, starts_at=starts_at, now=now)
+    service = offered_service(values, faults, principal=principal, service=known)
     missing = [name for name in ("holdId", "holdToken") if name not in body]
     if len(missing) == 1:
         faults.append(Fault(missing[0], "required", "A hold is named by its id and its token."))
@@ -144,6 +165,7 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
         expected_cents=values.get("expectedFinalPrice"),
         payment_intent_id=values.get("paymentIntentId"),
         partner=principal.partner,
+        seen=seen,
     )
 
 

@@ -33,7 +33,7 @@ from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.limits import Action
 from hmnp.core.times import rfc3339
-from hmnp.core.transactions import database_now
+from services.catalogue import get_service
 
 
 class AvailabilityViewSet(ApiViewSet):
@@ -57,7 +57,8 @@ class AvailabilityViewSet(ApiViewSet):
         """Answer what can really be held now."""
         values, faults = read(AvailabilityQuerySerializer(data=request.query_params.dict()))
         faults += repeated_faults(request)
-        service = offered_service(values, faults, principal=principal_of(request))
+        known = get_service(id_or_slug=values["serviceId"]) if "serviceId" in values else None
+        service = offered_service(values, faults, principal=principal_of(request), service=known)
         zip_code = values.get("zip")
         if service is not None and "zip" not in {fault.field for fault in faults}:
             if service.is_mobile and not zip_code:
@@ -126,7 +127,7 @@ class AvailabilityViewSet(ApiViewSet):
             asked = asked_hold(body=request.data, principal=principal, now=now)
 
             def render(held: Held) -> Answer:
-                clock = held.claim.held_at if held.is_new else database_now()
+                clock = held.claim.held_at if held.is_new else held.claim.read_at or now
                 return Answer(
                     status=201 if held.is_new else 200,
                     body=held_body(held=held, wanted=asked.wanted, now=now, server_time=clock),
@@ -152,7 +153,7 @@ class AvailabilityViewSet(ApiViewSet):
                 )
             return keyed.respond(held, render, idempotency)
 
-        return Keyed.of(request, principal_key=principal.key).run(work)
+        return Keyed.of(request, principal_key=principal.key).run(work, looks_first=False)
 
     @extend_schema(
         operation_id="releaseHold",

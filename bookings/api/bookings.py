@@ -133,7 +133,7 @@ class BookingViewSet(ApiViewSet):
                 )
             return keyed.respond(booking, _created, idempotency)
 
-        return Keyed.of(request, principal_key=principal.key).run(work)
+        return Keyed.of(request, principal_key=principal.key).run(work, looks_first=False)
 
     @extend_schema(
         operation_id="getBooking",

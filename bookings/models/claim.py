@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeField, RangeOperators
@@ -117,6 +118,9 @@ class SlotClaim(models.Model):
                 name="claim_holder_held",
             ),
         ]
+
+    # The database's clock when the claim was read under its notary's lock (`bookings.locks`).
+    read_at: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.state} {self.starts_at:%Y-%m-%d %H:%M}Z"

@@ -13,14 +13,49 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, models
 
-from hmnp.core import tokens
+from hmnp.core import rows, tokens
 from hmnp.core.errors import DomainError, IdempotencyInProgress, IdempotencyKeyReused
 from hmnp.core.models import IdempotencyRecord
 from hmnp.core.transactions import LOCK_NOT_AVAILABLE, sqlstate
 
 T = TypeVar("T")
+
+# The record has a patience of its own; who locks after it waits as long as anybody.
+_BEGIN = """
+WITH patience AS (SELECT set_config('lock_timeout', '2s', true)), record AS (
+    INSERT INTO core_idempotencyrecord
+        (principal, method, path, key, fingerprint, headers, secrets, created_at)
+    SELECT %s, %s, %s, %s, %s, '{}', '[]', clock_timestamp() FROM patience
+    ON CONFLICT (principal, method, path, key) DO NOTHING
+    RETURNING id)
+"""
+_FINISH = """
+UPDATE core_idempotencyrecord SET status = %s, body = %s, headers = %s, secrets = %s
+WHERE principal = %s AND method = %s AND path = %s AND key = %s"""
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Advisory locks to take in the order of `rows`, SQL that gives each one's `space` and `id`."""
+
+    rows: str
+    values: tuple[Any, ...]
+
+    @property
+    def taking(self) -> str:
+        """The select list that takes them and gives their ids."""
+        return "set_config('lock_timeout', '3s', true), pg_advisory_xact_lock(r.space, r.id), r.id"
+
+    def take(self) -> list[int]:
+        """Take them, until the transaction ends, and give their ids."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {self.taking} FROM ({self.rows}) AS r",  # noqa: S608 -- our own text
+                self.values,
+            )
+            return [row[-1] for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)
@@ -84,44 +119,51 @@ class Idempotency:
     render: Callable[[Any], Answer]
     answer: Answer | None = None
 
-    def begin(self) -> None:
-        """Insert the record, first of all in the effect's transaction.
+    def begin(self, *, then: Locks | None = None) -> list[int]:
+        """Insert the record, first of all in the effect's transaction; give the ids locked `then`.
 
         Raises `Replayed`, `IdempotencyKeyReused`, or `IdempotencyInProgress` when the twin has
         not finished within two seconds.
         """
+        sql, values = _BEGIN, [self.principal, self.method, self.path, self.key, self.fingerprint]
+        if then is None:
+            sql += "SELECT set_config('lock_timeout', '3s', true), NULL FROM record"
+        else:
+            sql += (
+                f"SELECT {then.taking} FROM record"  # noqa: S608 -- our own text
+                f" LEFT JOIN LATERAL ({then.rows}) AS r ON true"
+            )
+            values += then.values
         try:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    """
-                    WITH limits AS (SELECT set_config('lock_timeout', '2s', true))
-                    INSERT INTO core_idempotencyrecord
-                        (principal, method, path, key, fingerprint, headers, secrets, created_at)
-                    SELECT %s, %s, %s, %s, %s, '{}', '[]', clock_timestamp() FROM limits
-                    ON CONFLICT (principal, method, path, key) DO NOTHING
-                    """,
-                    [self.principal, self.method, self.path, self.key, self.fingerprint],
-                )
-                inserted = cursor.rowcount == 1
+                cursor.execute(sql, values)
+                found = cursor.fetchall()
         except OperationalError as error:
-            if sqlstate(error) == LOCK_NOT_AVAILABLE:
+            if _is_about_a_record(error):
                 raise IdempotencyInProgress(retry_after=2) from error
             raise
-        if not inserted:
+        if not found:
             self.replay()
             raise IdempotencyInProgress(retry_after=2)
+        return [row[-1] for row in found if row[-1] is not None]
 
-    def finish(self, result: Any) -> None:
-        """Store the answer made from `result`, last of all in the effect's transaction."""
+    def finish(self, result: Any, *, inserting: models.Model | None = None) -> None:
+        """Store the answer made from `result`, last of all in the effect's transaction.
+
+        `inserting` is the row it is the answer for, written by the same statement.
+        """
         answer = self.answer = self.render(result)
-        self._row().update(
-            status=answer.status,
-            body=answer.body,
-            headers=answer.headers,
-            secrets=[
-                {**vars(secret), "subject_id": str(secret.subject_id)} for secret in answer.secrets
-            ],
-        )
+        secrets = [
+            {**vars(secret), "subject_id": str(secret.subject_id)} for secret in answer.secrets
+        ]
+        values: list[Any] = [answer.status, json.dumps(answer.body), json.dumps(answer.headers)]
+        values += [json.dumps(secrets), self.principal, self.method, self.path, self.key]
+        with connection.cursor() as cursor:
+            if inserting is None:
+                cursor.execute(_FINISH, values)
+            else:
+                insert, row = rows.insert_statement(inserting)
+                cursor.execute(f"WITH answered AS ({_FINISH}) {insert}", [*values, *row])
 
     def replay(self) -> None:
         """Raise `Replayed` or `IdempotencyKeyReused` if the key was answered before."""
@@ -150,16 +192,20 @@ class Idempotency:
 
 
 def once(idempotency: Idempotency | None, work: Callable[[], T]) -> T:
-    """Run `work` unless its key was answered before; a refusal never hides a twin's success.
+    """Run `work`, which begins the record in its transaction; no refusal hides a twin's success.
 
-    The twin may commit between our look and our work, and then the slot it took reads as taken.
-    Raises `Replayed`, `IdempotencyKeyReused` and what `work` raises.
+    The twin may have answered, and then the slot it took reads as taken. Raises `Replayed`,
+    `IdempotencyKeyReused` and what `work` raises.
     """
-    if idempotency is None:
-        return work()
-    idempotency.replay()
     try:
         return work()
     except DomainError:
-        idempotency.replay()
+        if idempotency is not None:
+            idempotency.replay()
         raise
+
+
+def _is_about_a_record(error: OperationalError) -> bool:
+    """Tell whether it was a twin's record that kept us waiting, not a lock taken after it."""
+    context = getattr(getattr(error.__cause__, "diag", None), "context", None) or ""
+    return sqlstate(error) == LOCK_NOT_AVAILABLE and "core_idempotencyrecord" in context

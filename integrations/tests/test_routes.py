@@ -22,7 +22,7 @@ from bookings.events import (
     BookingUpdated,
     ManageLinkRequested,
 )
-from bookings.models import Booking, Notary
+from bookings.models import Booking, Notary, SlotClaim
 from hmnp.core.context import SYSTEM
 from hmnp.core.events import emit, event_types
 from integrations.connectors import CONNECTORS
@@ -94,7 +94,13 @@ def test_nothing_is_written_when_the_facts_own_transaction_is_undone(booking: Bo
 def test_a_created_booking_goes_nowhere_until_it_stands(booking: Booking) -> None:
     on_fact(
         BookingCreated(
-            booking_id=booking.id, version=1, actor=SYSTEM, claim_id=uuid4(), due_cents=100
+            booking_id=booking.id,
+            version=1,
+            actor=SYSTEM,
+            booking=booking,
+            claim=SlotClaim(booking=booking),
+            is_claim_new=True,
+            due_cents=100,
         )
     )
     assert _jobs() == []

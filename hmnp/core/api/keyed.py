@@ -38,10 +38,13 @@ class Keyed:
             idempotency_of(request, principal_key=principal_key, render=_unrendered, body=body)
         )
 
-    def run(self, work: Callable[[Keyed], Response]) -> Response:
-        """Give the first answer again if there is one, else what `work` answers."""
+    def run(self, work: Callable[[Keyed], Response], *, looks_first: bool = True) -> Response:
+        """Give the first answer again if there is one, else what `work` answers.
+
+        It need not look first where all that `work` does it does after beginning the record.
+        """
         try:
-            if self.idempotency is not None:
+            if self.idempotency is not None and looks_first:
                 self.idempotency.replay()
             return work(self)
         except Replayed as replayed:
