@@ -30,10 +30,12 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--seconds", type=float, default=2.0)
+    asked.add_argument("--threads", type=int, default=0, help="of each worker, not production's")
     asked.add_argument("--save", default="", help="keep the result under this name")
     asked.add_argument("--only", default="", help="targets, separated by commas")
     options = asked.parse_args()
     with servers() as running:
+        running.threads = options.threads or running.threads
         site_url = running.database("bench_site")
         ours, targets = _targets(running, site_url)
         if options.only:
@@ -47,8 +49,8 @@ def main() -> int:
             f"# Floors and ours, {datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC",
             "",
             *(f"- {fact}" for fact in facts),
-            f"- {options.rounds} rounds of {options.seconds:g} s, interleaved; load average "
-            f"afterwards {load}",
+            f"- granian with 2 workers of {running.threads} threads; {options.rounds} rounds of "
+            f"{options.seconds:g} s, interleaved; load average afterwards {load}",
             "",
             table_of_rates(targets),
             "",

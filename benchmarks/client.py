@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import subprocess
+import time
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -43,6 +45,18 @@ def fetch(url: str) -> tuple[dict[str, str], bytes]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=30) as answer:
         return {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+
+def wait_for_port(port: int, *, seconds: float = 60.0) -> bool:
+    """Wait until somebody listens there; tell whether somebody does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection((LOOPBACK, port), timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
 
 
 @dataclass

@@ -18,6 +18,7 @@ from typing import Any
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
+_CLOSE = b"connection: close"
 _CHUNKED = b"transfer-encoding: chunked"
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
 
@@ -74,17 +75,33 @@ def _at(ordered: list[float], share: int) -> float | None:
 class _Client:
     """One connection with at most one request under way."""
 
-    def __init__(self, job: Job) -> None:
-        self.socket = socket.create_connection((job.host, job.port), timeout=30)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)
+    def __init__(self, job: Job, selector: selectors.BaseSelector) -> None:
+        self._job, self._selector = job, selector
         self.sent_at = 0.0
         self.answer = b""
+        self.is_closing = False
+        self._connect()
+
+    def _connect(self) -> None:
+        self.socket = socket.create_connection((self._job.host, self._job.port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self._selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def close(self) -> None:
+        """Hang up, if that is not done."""
+        if self.socket.fileno() >= 0:
+            self._selector.unregister(self.socket)
+            self.socket.close()
 
     def send(self, request: bytes) -> None:
         """Begin the next request; what is asked fits into the socket's buffer."""
         self.answer = b""
         self.sent_at = time.perf_counter()
+        if self.is_closing:
+            # Other people's servers may keep no connection; ours all do.
+            self.close()
+            self._connect()
         self.socket.sendall(request)
 
     def receive(self) -> bool:
@@ -100,6 +117,7 @@ class _Client:
         if end < 0:
             return False
         head = self.answer[:end].lower()
+        self.is_closing = _CLOSE in head
         if _CHUNKED in head:
             return self.answer.endswith(_LAST_CHUNK)
         return len(self.answer) >= end + 4 + _content_length(head)
@@ -119,7 +137,7 @@ def run(job: Job) -> Result:
     result = Result()
     selector = selectors.DefaultSelector()
     wanted = min(job.connections, len(job.requests)) if job.is_once else job.connections
-    clients = [_Client(job) for _ in range(wanted)]
+    clients = [_Client(job, selector) for _ in range(wanted)]
     requests = _in_turn(job)
     expected = b"HTTP/1.1 %d " % job.status
     begun = time.perf_counter()
@@ -127,7 +145,6 @@ def run(job: Job) -> Result:
     under_way = 0
     for client in clients:
         if (request := next(requests, None)) is not None:
-            selector.register(client.socket, selectors.EVENT_READ, client)
             client.send(request)
             result.sent += 1
             under_way += 1
@@ -148,9 +165,11 @@ def run(job: Job) -> Result:
                 client.send(request)
                 result.sent += 1
                 under_way += 1
+            else:
+                client.close()
     result.seconds = min(time.perf_counter(), end) - counted_from
     for client in clients:
-        client.socket.close()
+        client.close()
     return result
 
 

@@ -29,6 +29,7 @@ from hmnp.dev.processes import (
     wait_for_url,
 )
 from hmnp.dev.site import (
+    WEB_THREADS,
     beat_command,
     sandbox_command,
     wait_for_worker,
@@ -51,6 +52,8 @@ class Servers:
     folder: Path
     lease: Lease
     guard: Guard
+    # Of each granian worker, of which there are two.
+    threads: int = WEB_THREADS
     children: list[ManagedProcess] = field(default_factory=list)
 
     def database(self, name: str) -> str:
@@ -88,7 +91,7 @@ class Servers:
         """Run a command to its end; give what it said. Raises ProcessFailedError."""
         log = self.folder / f"{name}.log"
         log.unlink(missing_ok=True)
-        child = self._start(name, command, environment)
+        child = self.start(name, command, environment)
         code = child.process.wait(timeout=_PREPARE_SECONDS * 4)
         self.children.remove(child)
         self.guard.forget(child.process.pid)
@@ -99,7 +102,8 @@ class Servers:
     def web(self, environment: dict[str, str], *, name: str = "web") -> ManagedProcess:
         """Serve our site as in production."""
         port = int(environment["PORT"])
-        child = self._start(name, web_command(port=port), as_the_site(environment))
+        command = web_command(port=port, threads=self.threads)
+        child = self.start(name, command, as_the_site(environment))
         wait_for_url(url=f"http://{LOOPBACK}:{port}/readyz", child=child)
         return child
 
@@ -107,14 +111,14 @@ class Servers:
         """Work on jobs as soon as it answers."""
         full_name = f"{name}@{LOOPBACK}"
         command = worker_command(name=full_name, concurrency=2)
-        child = self._start(name, command, as_the_site(environment))
+        child = self.start(name, command, as_the_site(environment))
         wait_for_worker(child=child, name=full_name, broker=environment["CELERY_BROKER_URL"])
         return child
 
     def beat(self, environment: dict[str, str]) -> ManagedProcess:
         """Ring by the clock."""
         schedule = self.folder / "celerybeat-schedule"
-        return self._start("beat", beat_command(schedule=schedule), as_the_site(environment))
+        return self.start("beat", beat_command(schedule=schedule), as_the_site(environment))
 
     def sandbox(self, environment: dict[str, str], *, name: str = "sandbox") -> ManagedProcess:
         """Play the outside world for our site."""
@@ -122,7 +126,7 @@ class Servers:
         command = sandbox_command(
             port=port, web_port=int(environment["PORT"]), data=self.folder / "sandbox.sqlite3"
         )
-        child = self._start(name, command, environment)
+        child = self.start(name, command, environment)
         wait_for_url(url=f"http://{LOOPBACK}:{port}/healthz", child=child)
         return child
 
@@ -135,8 +139,11 @@ class Servers:
         }
         command = python_module("django", "migrate", "--run-syncdb", "--verbosity", "0")
         self.run("floors-tables", command, environment)
-        serve = [*web_command(port=port)[:-1], "benchmarks.floors.wsgi:application"]
-        child = self._start("floors", serve, environment)
+        serve = [
+            *web_command(port=port, threads=self.threads)[:-1],
+            "benchmarks.floors.wsgi:application",
+        ]
+        child = self.start("floors", serve, environment)
         wait_for_url(url=f"http://{LOOPBACK}:{port}/hello", child=child)
         return port
 
@@ -145,7 +152,8 @@ class Servers:
         stop_all(self.children, grace_seconds=5)
         self.children.clear()
 
-    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> ManagedProcess:
+    def start(self, name: str, command: list[str], environment: dict[str, str]) -> ManagedProcess:
+        """Start something of a name of its own; it is stopped at the end."""
         child = start_process(
             name=name,
             command=command,

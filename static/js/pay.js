@@ -23,11 +23,15 @@
     button.textContent = value && text ? text : label;
   }
 
+  var UNLOADED = "The card field could not be loaded. Please load the page again, or call us.";
+
+  /* This script waits for the page, and Stripe's comes after it; then all have run or failed. */
+  var scriptsAreRun = new Promise(function (resolve) {
+    document.addEventListener("DOMContentLoaded", resolve);
+  });
+
+  /* Our server opens the payment while Stripe's script is still on its way. */
   function begin() {
-    if (typeof window.Stripe !== "function") {
-      fail("The card field could not be loaded. Please load the page again, or call us.");
-      return;
-    }
     busy(true);
     say("Loading the card field …");
     fetch(box.dataset.intentUrl, {
@@ -40,14 +44,17 @@
     }).then(function (response) {
       return response.json().then(function (body) { return { ok: response.ok, body: body }; });
     }).then(function (answer) {
-      if (answer.body.location) { window.location.assign(answer.body.location); return; }
+      if (answer.body.location) { window.location.assign(answer.body.location); return null; }
       if (!answer.ok) { throw new Error(answer.body.message); }
-      mount(answer.body);
+      return scriptsAreRun.then(function () {
+        if (typeof window.Stripe !== "function") { throw new Error(UNLOADED); }
+        mount(answer.body);
+      });
     }).catch(function (error) {
       busy(false);
       say("");
       fail(error instanceof TypeError || error instanceof SyntaxError || !error.message
-        ? "The card field could not be loaded. Please load the page again, or call us."
+        ? UNLOADED
         : error.message);
     });
   }
@@ -80,7 +87,7 @@
     element.on("loaderror", function () {
       busy(false);
       say("");
-      fail("The card field could not be loaded. Please load the page again, or call us.");
+      fail(UNLOADED);
     });
     element.on("change", function () { fail(""); });
     element.mount(box.querySelector("[data-pay-element]"));
@@ -119,5 +126,5 @@
 
   document.addEventListener("hold-over", function () { isOver = true; });
 
-  if (document.readyState === "complete") { begin(); } else { window.addEventListener("load", begin); }
+  begin();
 })();
