@@ -35,7 +35,9 @@ _WATCH = """
       note("card field", performance.now() - way.loadEventEnd, 0);
     }, 10);
   }));
-  addEventListener("htmx:afterSettle", () => {
+  addEventListener("htmx:afterSettle", (event) => {
+    // The price beside the times is put in place, too, and says so as well.
+    if (event.target.id !== "times") { return; }
     const asked = performance.getEntriesByType("resource")
       .filter((one) => one.initiatorType === "xmlhttprequest").pop();
     note("times", clock() - Number(sessionStorage.getItem("pressed")),
