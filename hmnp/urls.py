@@ -22,6 +22,8 @@ from hmnp.desk.dashboard_page import dashboard
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
 from hmnp.desk.today_page import today, week
+from hmnp.rollout.switches_page import switches_page
+from hmnp.rollout.urls import urlpatterns as v1_urls
 from integrations.mail.tracking import PostmarkTracking
 from payments.pages import late, receipt
 from payments.pages import pay as pay_pages
@@ -68,6 +70,7 @@ pages = [
 urlpatterns = [
     *pages,
     path("api/v2/", include(api_urls)),
+    path("api/", include(v1_urls)),
     path("anymail/postmark/tracking/", PostmarkTracking.as_view(), name="mail-tracking"),
     path("", include("hmnp.core.urls")),
     path(
@@ -81,6 +84,7 @@ urlpatterns = [
         name="admin-booking-outside",
     ),
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
+    path("admin/rollout/", admin.site.admin_view(switches_page), name="admin-rollout"),
     path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),
     path("admin/login/", page("GET", "POST")(limited(Action.LOGIN)(admin.site.login))),
     path("admin/week/", admin.site.admin_view(week), name="admin-week"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
@@ -77,17 +79,17 @@ def import_refs(*, refs: Iterable[FormerRef]) -> None:
 
     Version 0: the object may be there, and is looked for before it is relied on.
     """
-    ExternalRef.objects.bulk_create(
-        [
-            ExternalRef(
-                booking_id=ref.booking_id,
-                system=ref.system,
-                kind=ref.kind,
-                container=ref.container,
-                external_id=ref.external_id,
-            )
-            for ref in refs
-        ],
-        ignore_conflicts=True,
-        batch_size=2000,
-    )
+    found = [asdict(ref) | {"booking_id": str(ref.booking_id)} for ref in refs]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO integrations_externalref (booking_id, system, kind, container, external_id,
+                version, written_hash, status, created_at, updated_at)
+            SELECT booking_id, system, kind, container, external_id, 0, '', '',
+                   statement_timestamp(), statement_timestamp()
+            FROM json_to_recordset(%s::json) AS found(
+                booking_id uuid, system text, kind text, container text, external_id text)
+            ON CONFLICT DO NOTHING
+            """,
+            [json.dumps(found)],
+        )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, models
@@ -23,44 +24,51 @@ def copy_in(*, model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> 
     rows = list(rows)
     if not rows:
         return 0
-    named = set(rows[0])
     columns: list[str] = []
-    values: list[Callable[[Mapping[str, Any]], str]] = []
+    names: list[str] = []
+    usual: list[tuple[str, str]] = []
     for field in model._meta.concrete_fields:
-        if field.attname in named:
-            values.append(_reader(field.attname))
-        elif isinstance(field, models.AutoField) or field.db_default is not NOT_PROVIDED:
-            continue
-        else:
-            values.append(_constant(_text(field.get_default())))
-        columns.append(connection.ops.quote_name(str(field.column)))
+        column = connection.ops.quote_name(str(field.column))
+        if field.attname in rows[0]:
+            columns.append(column)
+            names.append(field.attname)
+        elif not isinstance(field, models.AutoField) and field.db_default is NOT_PROVIDED:
+            usual.append((column, _text(field.get_default())))
+    tail = "".join(f"\t{text}" for _, text in usual)
+    read = itemgetter(*names)
+    columns += [column for column, _ in usual]
     table = connection.ops.quote_name(model._meta.db_table)
-    lines = "".join("\t".join([value(row) for value in values]) + "\n" for row in rows)
+    lines = copy_text([read(row) for row in rows], tail=tail)
     with connection.cursor() as cursor:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with cursor.copy(statement) as copy:  # the driver's own
-            copy.write(lines.encode())
+            copy.write(lines)
     return len(rows)
 
 
-def _reader(name: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda row: _text(row[name])
-
-
-def _constant(text: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda _: text
+def copy_text(rows: Iterable[Sequence[Any]], *, tail: str = "") -> bytes:
+    """Write rows as COPY's text format, each ending with `tail`."""
+    return "".join(["\t".join(map(_text, row)) + tail + "\n" for row in rows]).encode()
 
 
 def _text(value: Any) -> str:
     """Write one value as COPY's text format wants it."""
-    if value is None:
-        return _NULL
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    if isinstance(value, str):
-        return str(value).translate(_ESCAPES)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict | list):
-        return json.dumps(value).translate(_ESCAPES)
-    return str(value)
+    return _WRITERS.get(type(value), str)(value)
+
+
+def _escaped(text: str) -> str:
+    return text if text.isalnum() else text.translate(_ESCAPES)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value).replace("\\", "\\\\")
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: _NULL,
+    bool: lambda value: "t" if value else "f",
+    str: _escaped,
+    datetime: datetime.isoformat,
+    dict: _json,
+    list: _json,
+}

@@ -154,6 +154,19 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "V1",
+        (
+            Entry("V1 and V2", "admin-rollout", "alt_route", "rollout.view_flag"),
+            Entry("V1 rows", "admin:rollout_v1row_changelist", "database", "rollout.view_v1row"),
+            Entry(
+                "Other prices",
+                "admin:rollout_shadowcheck_changelist",
+                "compare_arrows",
+                "rollout.view_shadowcheck",
+            ),
+        ),
+    ),
+    (
         "History",
         (
             Entry(

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "hmnp.rollout.middleware.RolloutMiddleware",
     "hmnp.accounts.audit.AuditMiddleware",
 ]
 

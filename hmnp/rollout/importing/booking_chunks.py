@@ -133,7 +133,8 @@ def _write_live(plans: list[Plan], rows: Rows, now: datetime) -> None:
 def _twins(plans: list[Plan]) -> dict[str, UUID]:
     """Give the bookings that say again what another says: same customer, service and start.
 
-    V1 let a second click through. One that was paid for is never taken for a twin.
+    V1 let a second click through; and who was not answered in time by the one system may have
+    come to the other. One that was paid for in V1 is never taken for a twin.
     """
 
     def key(plan: Plan) -> tuple[str, UUID, datetime]:
@@ -141,7 +142,6 @@ def _twins(plans: list[Plan]) -> dict[str, UUID]:
         return booking.customer_email, booking.service.id, booking.starts_at
 
     there = Booking.objects.filter(
-        imported_at__isnull=False,
         starts_at__in=[plan.booking.starts_at for plan in plans],
         status__in=[status.value for status in LIVE_STATUSES],
     ).values_list("customer_email", "service_id", "starts_at", "pk")

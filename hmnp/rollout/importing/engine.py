@@ -20,7 +20,7 @@ from hmnp.rollout.states import RowState, Table
 from hmnp.rollout.v1 import context as contexts
 
 # Any number, as long as nobody else uses it.
-_LOCK = 8_261_124
+LOCK = 8_261_124
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,13 +42,13 @@ class Run:
 def alone() -> Iterator[None]:
     """Let one import run at a time. Raises `AnotherImportRuns`."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             raise AnotherImportRuns
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def import_all(*, source: Source, now: datetime, progress: Progress) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -37,19 +38,19 @@ def settle_rows(fates: Iterable[RowFate]) -> None:
     known = sorted(fates, key=lambda fate: fate.pk)
     if not known:
         return
+    found = [
+        {"id": fate.pk, "state": fate.state.value, "target": fate.target, "reason": fate.reason}
+        for fate in known
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE rollout_v1row AS kept
-            SET state = found.state, target = found.target, reason = found.reason, previous = NULL
-            FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])
-                AS found(id, state, target, reason)
+            SET state = found.state, target = found.target, reason = left(found.reason, 300),
+                previous = NULL
+            FROM json_to_recordset(%s::json)
+                AS found(id bigint, state text, target text, reason text)
             WHERE kept.id = found.id
             """,
-            [
-                [fate.pk for fate in known],
-                [fate.state.value for fate in known],
-                [fate.target for fate in known],
-                [fate.reason[:300] for fate in known],
-            ],
+            [json.dumps(found)],
         )

@@ -23,6 +23,7 @@ class Report:
     differences: list[str] = field(default_factory=list)
 
 
+_FILLED = ("rollout_v1row", "bookings_booking", "payments_payment", "payments_ledgerentry")
 _COUNTS = """
     SELECT "table", state, count(*), coalesce(sum(asked_cents), 0), coalesce(sum(paid_cents), 0),
            coalesce(sum(refunded_cents), 0)
@@ -33,16 +34,16 @@ _OURS = """
     SELECT
       (SELECT count(*) FROM rollout_v1row k
         WHERE k."table" = 'Booking' AND k.state = 'IMPORTED' AND NOT EXISTS (
-          SELECT 1 FROM bookings_booking b WHERE b.id::text = k.target)),
+          SELECT 1 FROM bookings_booking b WHERE b.id = k.target::uuid)),
       (SELECT coalesce(sum(b.price_cents - k.asked_cents), 0) FROM rollout_v1row k
-        JOIN bookings_booking b ON b.id::text = k.target
+        JOIN bookings_booking b ON b.id = k.target::uuid
         WHERE k."table" = 'Booking' AND k.state = 'IMPORTED' AND k.asked_cents >= 0
           AND b.version = 1),
       (SELECT coalesce(sum(p.amount_captured_cents), 0) FROM rollout_v1row k
-        JOIN payments_payment p ON p.id::text = k.target
+        JOIN payments_payment p ON p.id = k.target::uuid
         WHERE k."table" = 'Payment' AND k.state = 'IMPORTED'),
       (SELECT coalesce(sum(r.amount_cents), 0) FROM rollout_v1row k
-        JOIN payments_payment p ON p.id::text = k.target
+        JOIN payments_payment p ON p.id = k.target::uuid
         JOIN payments_refund r ON r.payment_id = p.id AND r.method = 'FORMER'
         WHERE k."table" = 'Payment' AND k.state = 'IMPORTED'),
       (SELECT coalesce(sum(p.amount_captured_cents), 0) FROM payments_payment p
@@ -56,7 +57,7 @@ _OURS = """
 """
 _STATUSES = """
     SELECT coalesce(k.row ->> 'status', '-'), b.status, count(*)
-    FROM rollout_v1row k JOIN bookings_booking b ON b.id::text = k.target
+    FROM rollout_v1row k JOIN bookings_booking b ON b.id = k.target::uuid
     WHERE k."table" = 'Booking' AND k.state = 'IMPORTED' GROUP BY 1, 2 ORDER BY 3 DESC, 1
 """
 _REASONS = """
@@ -69,7 +70,7 @@ _CASES = """
 """
 _CUSTOMERS = """
     SELECT count(DISTINCT k.row ->> 'customerEmail'), count(DISTINCT b.customer_email)
-    FROM rollout_v1row k JOIN bookings_booking b ON b.id::text = k.target
+    FROM rollout_v1row k JOIN bookings_booking b ON b.id = k.target::uuid
     WHERE k."table" = 'Booking' AND k.state = 'IMPORTED'
 """
 
@@ -81,6 +82,9 @@ def reconcile(*, staged: Staged) -> Report:
         # Over all rows at once; nobody waits for it.
         cursor.execute("SET statement_timeout = '300s'")
         try:
+            for table in _FILLED:
+                # So many rows at once: until it has counted them, the planner believes in few.
+                cursor.execute(f"ANALYZE {table}")
             _fill(report, staged, cursor)
         finally:
             cursor.execute("RESET statement_timeout")

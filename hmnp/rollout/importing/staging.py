@@ -12,8 +12,8 @@ from typing import Any
 from django.db import connection
 
 from hmnp.core import transactions
+from hmnp.core.bulk import copy_text
 from hmnp.rollout.importing.sources import Read
-from hmnp.rollout.models import V1Row
 from hmnp.rollout.states import Table
 from hmnp.rollout.v1.payments import captured_and_refunded
 from hmnp.rollout.v1.values import Row, money, pick
@@ -122,25 +122,16 @@ def _write(batch: dict[tuple[str, str], dict[str, Any]], staged: Staged) -> None
 
 def stage_rows(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """Write kept rows in the caller's transaction; give how many are new and how many changed."""
-    table = connection.ops.quote_name(V1Row._meta.db_table)
     names = ", ".join(f'"{name}"' for name in _COLUMNS)
-    types = (
-        "text[]",
-        "text[]",
-        "text[]",
-        "jsonb[]",
-        "text[]",
-        "bigint[]",
-        "bigint[]",
-        "bigint[]",
-        "timestamptz[]",
-    )
-    arrays = ", ".join(f"%s::{kind}" for kind in types)
     with connection.cursor() as cursor:
+        like = f"SELECT {names} FROM rollout_v1row WITH NO DATA"  # noqa: S608  # our own names
+        cursor.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {like}")
+        with cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
+            copy.write(copy_text([[row[name] for name in _COLUMNS] for row in rows]))
         cursor.execute(
             f"""
-            INSERT INTO {table} AS kept ({names}, state, target, reason)
-            SELECT *, 'PENDING', '', '' FROM unnest({arrays})
+            INSERT INTO rollout_v1row AS kept ({names}, state, target, reason)
+            SELECT {names}, 'PENDING', '', '' FROM staged
             ON CONFLICT ("table", v1_id) DO UPDATE SET
                 previous = CASE WHEN kept.state IN ('IMPORTED', 'MERGED') THEN kept.row
                                 ELSE kept.previous END,
@@ -155,8 +146,8 @@ def stage_rows(rows: list[dict[str, Any]]) -> tuple[int, int]:
               AND coalesce(EXCLUDED.row ->> 'updatedAt', '')
                   >= coalesce(kept.row ->> 'updatedAt', '')
             RETURNING (xmax = 0)
-            """,  # noqa: S608  # only names of our own columns are put in
-            [[row[name] for row in rows] for name in _COLUMNS],
+            """  # noqa: S608  # only names of our own columns are put in
         )
         inserted = [is_new for (is_new,) in cursor.fetchall()]
+        cursor.execute("DROP TABLE staged")
     return sum(inserted), len(inserted) - sum(inserted)

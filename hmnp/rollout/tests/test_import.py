@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from bookings.models import Booking, Notary, SlotClaim
-from bookings.states import BookingStatus, ClaimState
 from bookings.tests.factories import a_notary
 from hmnp.core.invariants import all_invariants, find_breaches
 from hmnp.desk.models import Case
 from hmnp.rollout.generated_export import write_export
 from hmnp.rollout.models import V1Row
-from hmnp.rollout.states import RowState
 from integrations.models import ExternalRef, OutboxJob
 from payments.books import LedgerEntry
 from payments.models import Payment, Refund
@@ -37,7 +33,7 @@ def everything() -> dict[str, list[Any]]:
     models = (Booking, SlotClaim, Payment, Refund, LedgerEntry, ExternalRef, V1Row, Notary, Case)
     return {
         model.__name__: sorted(
-            (tuple(sorted((k, str(v)) for k, v in row.items())) for row in model.objects.values())
+            tuple(sorted((k, str(v)) for k, v in row.items())) for row in model.objects.values()
         )
         for model in models
     }
@@ -61,7 +57,6 @@ def test_a_dirty_export_comes_over_whole_and_the_second_time_changes_nothing(
     assert len(dirt) > 15
     the_import(export)
     said = capsys.readouterr().out
-    print(said)
     assert "Counts and money agree." in said
     first = everything()
     ended = V1Row.objects.values_list("state", flat=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from hmnp.rollout.v1.values import Row, money, pick
 from services.definitions import ServiceDefinition
-from services.pricing import LineType, PriceLine, Pricing
+from services.pricing import LineType, Pricing
 
 # V1's own default, by its schema.
 _USUAL_DEPOSIT_CENTS = 2500
@@ -43,25 +44,44 @@ def price_snapshot(
     base = price_cents + discount - travel - urgency
     if base < 0:
         base, travel, urgency, discount = price_cents, 0, 0, 0
-    lines = [
-        PriceLine("BASE", f"{service.name}, as agreed before", LineType.BASE, base),
-        PriceLine("TRAVEL", "Travel", LineType.FEE, travel),
-        PriceLine("EMERGENCY", "Short notice", LineType.FEE, urgency),
-        PriceLine("PROMO", "Promo code", LineType.DISCOUNT, -discount),
-    ]
+    named = (
+        ("BASE", f"{service.name}, as agreed before", LineType.BASE, base),
+        ("TRAVEL", "Travel", LineType.FEE, travel),
+        ("EMERGENCY", "Short notice", LineType.FEE, urgency),
+        ("PROMO", "Promo code", LineType.DISCOUNT, -discount),
+    )
+    return {
+        **_empty_snapshot(),
+        "base_price_cents": base,
+        "travel_fee_cents": travel,
+        "emergency_fee_cents": urgency,
+        "promo_discount_cents": discount,
+        "final_price_cents": price_cents,
+        "deposit_required_cents": due_cents,
+        "lines": [
+            {"code": code, "label": label, "type": kind.value, "amount_cents": cents}
+            for code, label, kind, cents in named
+            if cents or code == "BASE"
+        ],
+    }
+
+
+@lru_cache
+def _empty_snapshot() -> dict[str, Any]:
+    """Give a snapshot of nothing, with whatever fields ours have."""
     return Pricing(
-        base_price_cents=base,
+        base_price_cents=0,
         extra_signers_cents=0,
         extra_documents_cents=0,
-        travel_fee_cents=travel,
+        travel_fee_cents=0,
         time_surcharge_cents=0,
-        emergency_fee_cents=urgency,
+        emergency_fee_cents=0,
         move_fee_cents=0,
-        promo_discount_cents=discount,
+        promo_discount_cents=0,
         taxes_cents=0,
-        final_price_cents=price_cents,
-        deposit_required_cents=due_cents,
-        lines=tuple(line for line in lines if line.amount_cents or line.code == "BASE"),
+        final_price_cents=0,
+        deposit_required_cents=0,
+        lines=(),
         distance_miles=None,
         is_emergency=False,
     ).to_snapshot()
