@@ -95,13 +95,14 @@ def import_live(*, bookings: Sequence[FormerBooking], now: datetime) -> list[Pla
     notaries = list(Notary.objects.filter(is_active=True).order_by("pk").values_list("pk", "name"))
     places = waiting_place_ids()
     named = {one.notary_id for one in bookings if one.notary_id is not None}
-    locks.lock_notaries(notary_ids={pk for pk, _ in notaries} | named | set(places))
+    if wanted := {pk for pk, _ in notaries} | named | set(places):
+        locks.lock_notaries(notary_ids=wanted)
     skilled = _skilled()
     placed = []
     for booking in bookings:
         able = [pk for pk, _ in notaries if (pk, booking.service.id) in skilled]
-        wanted = [booking.notary_id] if booking.notary_id is not None else able
-        placed.append(_place(booking, wanted, places, now))
+        candidates = [booking.notary_id] if booking.notary_id is not None else able
+        placed.append(_place(booking, candidates, places))
     _write(bookings, {one.booking_id: one.notary_id for one in placed}, now)
     return placed
 
@@ -111,37 +112,34 @@ def _skilled() -> set[tuple[int, UUID]]:
     return set(through.values_list("notary_id", "service_id"))
 
 
-def _place(
-    booking: FormerBooking, candidates: Iterable[int], places: list[int], now: datetime
-) -> Placed:
+def _place(booking: FormerBooking, candidates: Iterable[int], places: list[int]) -> Placed:
     reason: Reason | None = None
     for notary_id in candidates:
         try:
-            _take(booking, notary_id, now)
+            _take(booking, notary_id)
         except Occupied as occupied:
             reason = occupied.reason
         else:
             return Placed(booking.id, notary_id, None)
     for place_id in places:
         try:
-            _take(booking, place_id, now)
+            _take(booking, place_id)
         except Occupied:
             continue
         return Placed(booking.id, place_id, reason or Reason.OUTSIDE_HOURS)
     place_id = add_waiting_place()
     locks.lock_notaries(notary_ids=[place_id])
     places.append(place_id)
-    _take(booking, place_id, now)
+    _take(booking, place_id)
     return Placed(booking.id, place_id, reason or Reason.OUTSIDE_HOURS)
 
 
-def _take(booking: FormerBooking, notary_id: int, now: datetime) -> None:
+def _take(booking: FormerBooking, notary_id: int) -> None:
     claims.take(
         facts=agreed_facts(booking),
         notary_id=notary_id,
         holder_key=f"{FORMER.id}:{booking.id}",
         state=ClaimState.BOOKED,
-        now=now,
         booking_id=booking.id,
         is_agreed=True,
     )
@@ -163,10 +161,11 @@ def agreed_facts(booking: FormerBooking) -> ClaimFacts:
 
 def _write(bookings: Sequence[FormerBooking], notaries: dict[UUID, int], now: datetime) -> None:
     references = new_references(count=len(bookings))
+    policies = {one.service.id: Policy.of(one.service).to_snapshot() for one in bookings}
     copy_in(
         model=Booking,
         rows=[
-            _row(one, reference, notaries.get(one.id, one.notary_id), now)
+            _row(one, reference, notaries.get(one.id, one.notary_id), policies, now)
             for one, reference in zip(bookings, references, strict=True)
         ],
     )
@@ -174,7 +173,11 @@ def _write(bookings: Sequence[FormerBooking], notaries: dict[UUID, int], now: da
 
 
 def _row(
-    one: FormerBooking, reference: str, notary_id: int | None, now: datetime
+    one: FormerBooking,
+    reference: str,
+    notary_id: int | None,
+    policies: dict[UUID, dict[str, Any]],
+    now: datetime,
 ) -> dict[str, Any]:
     access = tokens.derive(purpose=tokens.ACCESS, subject_id=one.id)
     is_over = one.status in CLOSED_WITHOUT_SERVICE and one.status != BookingStatus.EXPIRED
@@ -205,7 +208,7 @@ def _row(
         "promo_code": one.promo_code,
         "amount_paid_cents": one.paid_cents,
         "amount_refunded_cents": one.refunded_cents,
-        "policy": Policy.of(one.service).to_snapshot(),
+        "policy": policies[one.service.id],
         "tier_starts_at": one.starts_at,
         "terms_version": FORMER_TERMS,
         "terms_accepted_at": one.created_at,
