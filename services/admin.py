@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db import models
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from services.forms import (
-    BandFormSet,
-    DollarsField,
-    MinuteOfDayField,
-    PriceRuleForm,
-    ServiceForm,
-)
+from services.forms import BandFormSet, DollarsField, MinuteOfDayField
 from services.models import (
     CancellationTier,
     PriceRule,
@@ -28,6 +25,7 @@ from services.models import (
     StatutoryRate,
     TravelBand,
 )
+from services.previewed_admin import PreviewedAdmin
 
 MINUTES_OF_DAY = {"opens_minute", "closes_minute", "before_minute", "from_minute"}
 
@@ -52,6 +50,8 @@ class InPeoplesUnits:
         if db_field.name in MINUTES_OF_DAY:
             shared["label"] = str(shared["label"]).capitalize()
             return MinuteOfDayField(**shared)
+        if db_field.name == "weekdays":
+            kwargs["widget"] = UnfoldAdminTextInputWidget
         formfield: Field | None = super().formfield_for_dbfield(  # type: ignore[misc]  # a mixin
             db_field, request, **kwargs
         )
@@ -65,7 +65,6 @@ class HoursInline(InPeoplesUnits, TabularInline[ServiceHours, Service]):
 
 class PriceRuleInline(InPeoplesUnits, TabularInline[PriceRule, Service]):
     model = PriceRule
-    form = PriceRuleForm
     extra = 0
 
 
@@ -86,8 +85,7 @@ class BandInline(InPeoplesUnits, TabularInline[TravelBand, ServiceArea]):
 
 
 @admin.register(Service)
-class ServiceAdmin(InPeoplesUnits, ModelAdmin[Service]):
-    form = ServiceForm
+class ServiceAdmin(PreviewedAdmin, InPeoplesUnits, ModelAdmin[Service]):
     list_display = ["name", "slug", "type", "base_price", "duration_minutes", "is_active"]
     list_filter = ["type", "is_active"]
     search_fields = ["name", "slug"]
@@ -122,6 +120,10 @@ class ServiceAdmin(InPeoplesUnits, ModelAdmin[Service]):
         ),
     ]
 
+    def priced_services(self, row: Service) -> list[UUID]:
+        """Name itself."""
+        return [row.pk]
+
     @admin.display(description="Base price", ordering="base_price_cents")
     def base_price(self, service: Service) -> str:
         """Show dollars."""
@@ -129,15 +131,26 @@ class ServiceAdmin(InPeoplesUnits, ModelAdmin[Service]):
 
 
 @admin.register(ServiceArea)
-class ServiceAreaAdmin(InPeoplesUnits, ModelAdmin[ServiceArea]):
+class ServiceAreaAdmin(PreviewedAdmin, InPeoplesUnits, ModelAdmin[ServiceArea]):
     list_display = ["name", "centre_zip", "last_served_mile"]
     inlines = [BandInline]
 
+    def priced_services(self, row: ServiceArea) -> list[UUID]:
+        """Name the services that drive there."""
+        return list(Service.objects.filter(area=row).values_list("pk", flat=True))
+
 
 @admin.register(StatutoryRate)
-class StatutoryRateAdmin(InPeoplesUnits, ModelAdmin[StatutoryRate]):
+class StatutoryRateAdmin(PreviewedAdmin, InPeoplesUnits, ModelAdmin[StatutoryRate]):
     list_display = ["code", "amount", "valid_from", "valid_until", "source"]
     list_filter = ["code"]
+
+    def priced_services(self, row: StatutoryRate) -> None:
+        """Name all: the law holds for each."""
+
+    def priced_from(self, row: StatutoryRate) -> date:
+        """Look at days on which it is in force, or no longer."""
+        return row.valid_until or row.valid_from
 
     @admin.display(description="Amount", ordering="amount_cents")
     def amount(self, rate: StatutoryRate) -> str:
@@ -146,12 +159,16 @@ class StatutoryRateAdmin(InPeoplesUnits, ModelAdmin[StatutoryRate]):
 
 
 @admin.register(PromoCode)
-class PromoCodeAdmin(InPeoplesUnits, ModelAdmin[PromoCode]):
+class PromoCodeAdmin(PreviewedAdmin, InPeoplesUnits, ModelAdmin[PromoCode]):
     list_display = ["code", "kind", "valid_from", "valid_until", "times_used", "is_active"]
     list_filter = ["kind", "is_active"]
     search_fields = ["code", "description"]
     filter_horizontal = ["services"]
     readonly_fields = ["times_used"]
+
+    def priced_services(self, row: PromoCode) -> list[UUID] | None:
+        """Name the services it is for."""
+        return list(row.services.values_list("pk", flat=True)) or None
 
     def save_model(
         self,

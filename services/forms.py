@@ -9,12 +9,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
-from django.utils import timezone
 
-from hmnp.core.money import cents, show
+from hmnp.core.money import cents
 from hmnp.core.times import show_minute
-from services.caps import online_base_cap_cents, online_rule_cap_cents
-from services.models import PriceRule, Service
 
 DAY_END = 1440
 
@@ -60,40 +57,6 @@ class MinuteOfDayField(forms.CharField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare as times."""
         return super().has_changed(self.prepare_value(initial), data)
-
-
-class ServiceForm(forms.ModelForm[Service]):
-    """A service; an online one costs no more than the law allows."""
-
-    def clean(self) -> dict[str, Any] | None:
-        """Refuse a base price above the legal maximum."""
-        cleaned = super().clean()
-        if cleaned and cleaned.get("type") == Service.Type.RON:
-            base, signers = cleaned.get("base_price_cents"), cleaned.get("included_signers")
-            if base is not None and signers is not None:
-                priced = Service(
-                    included_signers=signers, included_documents=cleaned.get("included_documents")
-                )
-                cap = online_base_cap_cents(service=priced, day=timezone.localdate())
-                if base > cap:
-                    self.add_error(
-                        "base_price_cents", f"The law allows at most {show(cap)} online."
-                    )
-        return cleaned
-
-
-class PriceRuleForm(forms.ModelForm[PriceRule]):
-    """A surcharge; an active one of an online service is no more than the law allows."""
-
-    def clean(self) -> dict[str, Any] | None:
-        """Refuse an amount above the legal maximum."""
-        cleaned = super().clean()
-        is_online = self.instance.service.type == Service.Type.RON
-        if cleaned and is_online and cleaned.get("is_active") and "code" in cleaned:
-            cap = online_rule_cap_cents(code=cleaned["code"], day=timezone.localdate())
-            if cleaned.get("amount_cents", 0) > cap:
-                self.add_error("amount_cents", f"The law allows at most {show(cap)} online.")
-        return cleaned
 
 
 class BandFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs only

@@ -127,12 +127,12 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
     price is above the list's.
     """
     miles = _miles(service, facts)
-    is_emergency = _is_emergency(service, facts)
+    emergency = is_emergency(service, facts)
     charges = [
         *_base_lines(service, facts),
         *_extra_lines(service, facts),
         *_travel_lines(service, miles, facts.agreed.travel_fee_cents),
-        *_surcharge_lines(service, facts, is_emergency=is_emergency),
+        *_surcharge_lines(service, facts, is_emergency=emergency),
     ]
     charged = _total(charges)
     discount = 0
@@ -163,7 +163,7 @@ def calculate_pricing(*, service: ServiceDefinition, facts: PriceFacts) -> Prici
         else due_now_cents(service=service, price_cents=final),
         lines=tuple(lines),
         distance_miles=miles,
-        is_emergency=is_emergency,
+        is_emergency=emergency,
         agreed_discount_cents=agreed,
         agreed_travel_fee_cents=facts.agreed.travel_fee_cents,
     )
@@ -189,7 +189,8 @@ def _miles(service: ServiceDefinition, facts: PriceFacts) -> float | None:
     return travel.distance_miles(area=service.area, zip_code=facts.zip_code or "")
 
 
-def _is_emergency(service: ServiceDefinition, facts: PriceFacts) -> bool:
+def is_emergency(service: ServiceDefinition, facts: PriceFacts) -> bool:
+    """Tell whether the start is so near that the service charges for it."""
     rule = service.rule(RuleCode.EMERGENCY)
     if rule is None or rule.within_minutes is None:
         return False

@@ -57,6 +57,7 @@ def stamp(*, instance: LogEntry, **_: Any) -> None:
         )
         if value
     }
+    instance.changes = _own(instance)
     if instance.content_type.model in settings.AUDIT_NAMELESS_MODELS:
         instance.object_repr = f"{instance.content_type.name} {instance.object_pk}"
 
@@ -75,6 +76,15 @@ def record_change(*, instance: Model, changes: Mapping[str, tuple[Any, Any]]) ->
             if before != after
         },
     )
+
+
+def _own(entry: LogEntry) -> Any:
+    """Give the changes of its own columns: auditlog tells of each new row's empty relations too."""
+    model = entry.content_type.model_class()
+    if model is None or not isinstance(entry.changes, dict):
+        return entry.changes
+    own = {field.name for field in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    return {name: change for name, change in entry.changes.items() if name in own}
 
 
 def _caller(request: HttpRequest) -> Acting:

@@ -8,10 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from hmnp.accounts.principals import Principal
-from hmnp.core.api.validation import read
 from hmnp.core.errors import Fault, ValidationFailed
-from services.api.serializers import PricingQuerySerializer
-from services.catalogue import get_service
+from services.catalogue import look
 from services.definitions import ServiceDefinition
 from services.errors import InvalidService
 from services.quotes import request_faults
@@ -19,9 +17,12 @@ from services.quotes import request_faults
 
 @dataclass(frozen=True)
 class Asked:
-    """One price as asked for; `place_field` is where its ZIP code stood."""
+    """One price as asked for, the catalogue being at `version`; `place_field` is where its ZIP
+    code stood.
+    """
 
     service: ServiceDefinition
+    version: int
     starts_at: datetime
     zip_code: str | None
     signers: int
@@ -32,21 +33,20 @@ class Asked:
 
 def asked_price(
     *,
-    serializer: PricingQuerySerializer,
-    repeated: list[Fault],
+    values: Mapping[str, Any],
+    faults: list[Fault],
     principal: Principal,
     now: datetime,
 ) -> Asked:
-    """Read a request for a price.
+    """Read a request for a price, of which the form was read before.
 
     Raises `ValidationFailed` with every fault, of form and of substance, and `InvalidService`
     when the service is the only one.
     """
-    values, faults = read(serializer)
-    faults = repeated + faults
     service = None
+    catalogue = look().catalogue
     if "serviceId" in values:
-        service = get_service(id_or_slug=values["serviceId"])
+        service = catalogue.find(values["serviceId"])
         is_offered = service and service.is_active and principal.may_book(slug=service.slug)
         if not is_offered:
             if not faults:
@@ -60,6 +60,7 @@ def asked_price(
     address = values.get("address")
     return Asked(
         service=service,
+        version=catalogue.version,
         starts_at=values["scheduledDateTime"],
         zip_code=address["zip"] if address else values.get("zip"),
         signers=values["signers"],

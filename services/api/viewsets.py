@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+from django.http import HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import principal_of
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, sent
 from hmnp.core.api.schema import errors, etag_of
+from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
-from hmnp.core.errors import DomainError
+from hmnp.core.errors import DomainError, Fault
 from hmnp.core.limits import Action
-from services import quotes
-from services.api.asked import Asked, asked_price
+from services.api.asked import asked_price
 from services.api.serializers import (
     PricingBodySerializer,
     PricingCalculationSerializer,
@@ -29,9 +30,10 @@ from services.api.serializers import (
     ServiceDefinitionSerializer,
     ServiceListSerializer,
 )
-from services.catalogue import active_services, get_service
+from services.catalogue import look
+from services.catalogue_answers import active_services_answer, service_answer
 from services.errors import ServiceNotFound
-from services.presenters import pricing_body, service_body
+from services.price_answers import price_answer
 
 ANYONE = Access(anonymous=True)
 _PRICE_ANSWERS = {200: PricingCalculationSerializer, **errors(400, 401, 413, 422, 429)}
@@ -57,10 +59,9 @@ class ServiceViewSet(ApiViewSet):
         parameters=[etag_of(200, 304)],
         responses={200: ServiceListSerializer, 304: None, **errors(401)},
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """Answer the active services."""
-        data = [service_body(service=service) for service in active_services()]
-        return _public(request, {"data": data, "nextCursor": None})
+        return _public(request, active_services_answer(catalogue=look().catalogue))
 
     @extend_schema(
         operation_id="getService",
@@ -71,12 +72,13 @@ class ServiceViewSet(ApiViewSet):
         ],
         responses={200: ServiceDefinitionSerializer, 304: None, **errors(401, 404)},
     )
-    def retrieve(self, request: Request, id_or_slug: str) -> Response:
+    def retrieve(self, request: Request, id_or_slug: str) -> HttpResponse:
         """Answer one active service."""
-        service = get_service(id_or_slug=id_or_slug)
+        catalogue = look().catalogue
+        service = catalogue.find(id_or_slug)
         if service is None or not service.is_active:
             raise ServiceNotFound
-        return _public(request, service_body(service=service))
+        return _public(request, service_answer(catalogue=catalogue, service=service))
 
     @extend_schema(
         operation_id="getPrice",
@@ -85,18 +87,10 @@ class ServiceViewSet(ApiViewSet):
         responses=_PRICE_ANSWERS,
     )
     @action(detail=False, methods=["get"], url_path="pricing")
-    def pricing(self, request: Request) -> Response:
+    def pricing(self, request: Request) -> HttpResponse:
         """Answer a price for what the query names."""
-        repeated = repeated_faults(request)
-        serializer = PricingQuerySerializer(data=request.query_params.dict())
-        return _price(
-            asked_price(
-                serializer=serializer,
-                repeated=repeated,
-                principal=principal_of(request),
-                now=timezone.now(),
-            )
-        )
+        values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
+        return _price(request, values, [*faults])
 
     @extend_schema(
         operation_id="calculatePrice",
@@ -121,24 +115,26 @@ class ServiceViewSet(ApiViewSet):
         responses=_PRICE_ANSWERS,
     )
     @pricing.mapping.post
-    def pricing_with_address(self, request: Request) -> Response:
+    def pricing_with_address(self, request: Request) -> HttpResponse:
         """Answer a price for what the body names."""
-        serializer = PricingBodySerializer(data=request.data)
-        return _price(
-            asked_price(
-                serializer=serializer,
-                repeated=[],
-                principal=principal_of(request),
-                now=timezone.now(),
-            )
-        )
+        return _price(request, *read(PricingBodySerializer(data=request.data)))
 
 
-def _price(asked: Asked) -> Response:
+@lru_cache(maxsize=4096)
+def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    """Read the form of a query; nothing but its text decides, so the same is read once."""
+    params = QueryDict(query)
+    values, faults = read(PricingQuerySerializer(data=params.dict()))
+    return values, (*repeated_faults(params), *faults)
+
+
+def _price(request: Request, values: Mapping[str, Any], faults: list[Fault]) -> HttpResponse:
     now = timezone.now()
+    asked = asked_price(values=values, faults=faults, principal=principal_of(request), now=now)
     try:
-        pricing = quotes.quote(
+        answer = price_answer(
             service=asked.service,
+            version=asked.version,
             starts_at=asked.starts_at,
             zip_code=asked.zip_code,
             signers=asked.signers,
@@ -150,24 +146,14 @@ def _price(asked: Asked) -> Response:
         if error.field == "zip":
             error.field = asked.place_field
         raise
-    signed = quotes.sign_quote(
-        service=asked.service,
-        starts_at=asked.starts_at,
-        zip_code=asked.zip_code,
-        signers=asked.signers,
-        documents=asked.documents,
-        promo_code=asked.promo_code,
-        pricing=pricing,
-        now=now,
-    )
-    return Response(pricing_body(service=asked.service, pricing=pricing, signed=signed))
+    return HttpResponse(answer, content_type="application/json")
 
 
-def _public(request: Request, body: dict[str, Any]) -> Response:
+def _public(request: Request, body: bytes) -> HttpResponse:
     """Answer what is the same for everyone, to be kept a minute and asked again by its tag."""
-    tag = f'"{hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]}"'
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=60"}
     known = parse_etags(request.headers.get("If-None-Match", ""))
     if tag in known or f"W/{tag}" in known or "*" in known:
-        return Response(status=304, headers=headers)
-    return Response(body, headers=headers)
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(body, content_type="application/json", headers=headers)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
+from hmnp.core.money import show
+from services.caps import online_rule_cap_cents, rate_cap_cents
 from services.definitions import IntegrationName, RateCode, RuleCode, TierCode
 from services.models.services import DAY_MINUTES, Service
 
@@ -65,9 +70,17 @@ class PriceRule(models.Model):
         return self.label
 
     def clean(self) -> None:
-        """Refuse an emergency without a span, in words."""
+        """Refuse an emergency without a span, and what online is above the legal maximum."""
         if self.code == RuleCode.EMERGENCY and not self.within_minutes:
             raise ValidationError({"within_minutes": "An emergency is so many minutes or less."})
+        # A form leaves None where the input was no number, and no code where it was no choice.
+        is_whole = self.code in RuleCode.__members__ and self.amount_cents is not None
+        is_online = hasattr(self, "service") and self.service.type == Service.Type.RON
+        if self.is_active and is_whole and is_online:
+            cap = online_rule_cap_cents(code=self.code, day=timezone.localdate())
+            if self.amount_cents > cap:
+                fault = f"The law allows at most {show(cap)} online."
+                raise ValidationError({"amount_cents": fault})
 
 
 class StatutoryRate(models.Model):
@@ -92,17 +105,40 @@ class StatutoryRate(models.Model):
     def __str__(self) -> str:
         return f"{self.code} from {self.valid_from}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, then end the rate before this one, so that no day is ever without."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            for previous in StatutoryRate.objects.filter(
+                code=self.code, valid_from__lt=self.valid_from, valid_until__isnull=True
+            ):
+                previous.valid_until = self.valid_from
+                previous.save(update_fields=["valid_until"])
+
     def clean(self) -> None:
-        """Refuse a span that overlaps another of the same code."""
+        """Refuse a span that overlaps another of the same code, and more than the law allows.
+
+        One that began earlier and has no end is ended by this one (see `save`).
+        """
         if self.valid_from is None:
             # A form leaves None where the input was no date.
             return  # type: ignore[unreachable]  # so typed, but see above
         others = StatutoryRate.objects.filter(code=self.code).exclude(pk=self.pk)
-        others = others.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=self.valid_from))
+        others = others.filter(
+            Q(valid_until__isnull=True, valid_from__gte=self.valid_from)
+            | Q(valid_until__gt=self.valid_from)
+        )
         if self.valid_until is not None:
             others = others.filter(valid_from__lt=self.valid_until)
         if others.exists():
             raise ValidationError("Another rate of this kind is in force on some of these days.")
+        cap = rate_cap_cents(
+            code=self.code, valid_from=self.valid_from, valid_until=self.valid_until
+        )
+        if cap is None:
+            raise ValidationError({"valid_from": "No law is known for these days."})
+        if self.amount_cents is not None and self.amount_cents > cap:
+            raise ValidationError({"amount_cents": f"The law allows at most {show(cap)}."})
 
 
 class CancellationTier(models.Model):

@@ -8,7 +8,10 @@ import zoneinfo
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
+from hmnp.core.money import show
+from services.caps import online_base_cap_cents
 from services.models.areas import ServiceArea
 
 DAY_MINUTES = 1440
@@ -119,7 +122,7 @@ class Service(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse what the database would refuse, in words, and an unknown time zone."""
+        """Refuse in words what the database would refuse, and an unknown time zone."""
         faults: dict[str, str] = {}
         if self.type == self.Type.MOBILE and (self.area is None or self.included_miles is None):
             faults["area"] = "A mobile service needs an area and its included miles."
@@ -129,8 +132,21 @@ class Service(models.Model):
             faults["timezone"] = "Give an IANA zone, like America/Chicago."
         if self.area and self.included_miles and self.included_miles > self.area.last_served_mile:
             faults["included_miles"] = "More than the area's last served mile."
+        if (cap := self._legal_cap_cents()) is not None and self.base_price_cents > cap:
+            faults["base_price_cents"] = f"The law allows at most {show(cap)} online."
         if faults:
             raise ValidationError(faults)
+
+    def _legal_cap_cents(self) -> int | None:
+        # A form leaves None where the input was no number.
+        is_whole = None not in (self.base_price_cents, self.included_signers)
+        if self.type != self.Type.RON or not self.is_active or not is_whole:
+            return None
+        return online_base_cap_cents(
+            included_signers=self.included_signers,
+            included_documents=self.included_documents,
+            day=timezone.localdate(),
+        )
 
 
 class ServiceHours(models.Model):

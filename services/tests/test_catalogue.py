@@ -88,7 +88,7 @@ def test_an_inactive_service_is_read_but_not_offered(catalogue: Catalogue) -> No
 
 def test_an_inactive_rule_is_left_out(catalogue: Catalogue) -> None:
     assert "LATE_NIGHT" not in {rule.code for rule in catalogue.ron.rules}
-    PriceRule.objects.filter(code="LATE_NIGHT").update(is_active=True)
+    PriceRule.objects.filter(code="LATE_NIGHT").update(is_active=True, amount_cents=0)
     found = get_service(id_or_slug="ron")
     assert found is not None
     assert "LATE_NIGHT" in {rule.code for rule in found.rules}

@@ -140,7 +140,7 @@ def test_a_live_quote_is_honoured_though_the_tariff_changed(
     promised: tuple[dict[str, Any], Pricing, str],
 ) -> None:
     asked, pricing, token = promised
-    Service.objects.update(base_price_cents=99900)
+    Service.objects.filter(type="MOBILE").update(base_price_cents=99900)
     PromoCode.objects.update(is_active=False)
     almost_over = NOW + timedelta(minutes=29, seconds=59)
     assert honour_quote(token=token, **{**asked, "now": almost_over}) == pricing
