@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case, settle_case
 from integrations.models import DestinationState
@@ -78,10 +79,12 @@ def pause(*, destination: Destination, by: str, reason: str) -> bool:
     """
 
     def work() -> bool:
-        DestinationState.objects.get_or_create(name=destination.value)
+        state, _ = DestinationState.objects.get_or_create(name=destination.value)
         paused = DestinationState.objects.filter(name=destination.value, paused_at=None).update(
             paused_at=Now(), paused_by=by[:150], pause_reason=reason[:200]
         )
+        if paused:
+            record_change(instance=state, changes={"pause_reason": ("", reason[:200])})
         if paused and by == SYSTEM:
             open_case(
                 kind=CaseKind.INTEGRATION_PAUSED,
@@ -103,6 +106,8 @@ def resume(*, destination: Destination) -> bool:
             name=destination.value, paused_at__isnull=False
         ).update(paused_at=None, paused_by="", pause_reason="", failures=0, open_until=None)
         if resumed:
+            state = DestinationState.objects.get(name=destination.value)
+            record_change(instance=state, changes={"paused_at": ("paused", "")})
             settle_case(
                 kind=CaseKind.INTEGRATION_PAUSED, key=destination.value, how="it was resumed"
             )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from hmnp.desk.models import Case
@@ -31,6 +32,8 @@ def close_case(*, case_id: int, how: str, user: AbstractBaseUser, now: datetime)
         )
         if closed != 1:
             raise CaseAlreadyClosed
-        return Case.objects.get(pk=case_id)
+        case = Case.objects.get(pk=case_id)
+        record_change(instance=case, changes={"closed_by": ("", user.pk)})
+        return case
 
     return transactions.run(work)

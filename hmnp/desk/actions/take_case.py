@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.desk.actions.close_case import CaseAlreadyClosed
 from hmnp.desk.models import Case
@@ -20,5 +21,6 @@ def take_case(*, case_id: int, user: AbstractBaseUser, now: datetime) -> None:
         )
         if taken != 1:
             raise CaseAlreadyClosed
+        record_change(instance=Case.objects.get(pk=case_id), changes={"taken_by": ("", user.pk)})
 
     transactions.run(work)
