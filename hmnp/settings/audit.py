@@ -42,7 +42,7 @@ MODELS: tuple[str | dict[str, Any], ...] = (
     {"model": "auth.Group", "m2m_fields": ["permissions"]},
     "desk.Case",
     "desk.AlertRule",
-    "rollout.Flag",
+    {"model": "rollout.Flag", "m2m_fields": ["groups", "users"]},
     "waffle.Switch",
     "waffle.Sample",
     "integrations.DestinationState",
