@@ -22,6 +22,7 @@ from bookings.models import (
 )
 from bookings.models.notary import new_feed_secret
 from bookings.notary_form import NotaryForm
+from hmnp.accounts.history import WithHistory
 from hmnp.core.events import emit
 
 
@@ -52,7 +53,7 @@ class NotaryDayOffInline(TabularInline[NotaryDayOff, Notary]):
 
 
 @admin.register(Notary)
-class NotaryAdmin(ModelAdmin[Notary]):
+class NotaryAdmin(WithHistory, ModelAdmin[Notary]):
     form = NotaryForm
     list_display = ["name", "email", "home_zip", "daily_capacity", "calendar_kind", "is_active"]
     list_filter = ["is_active", "calendar_kind", "skills"]

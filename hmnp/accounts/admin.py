@@ -14,7 +14,8 @@ from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import AbstractAPIKey, APIKey
 from unfold.admin import ModelAdmin
 
-from hmnp.accounts import history_admin  # noqa: F401  # registers its page
+from hmnp.accounts import history_admin, people_admin  # noqa: F401  # register their pages
+from hmnp.accounts.history import WithHistory
 from hmnp.accounts.models import (
     MOST_LIVE_KEYS,
     Partner,
@@ -78,7 +79,7 @@ class PartnerForm(forms.ModelForm[Partner]):
 
 
 @admin.register(Partner)
-class PartnerAdmin(ModelAdmin[Partner]):
+class PartnerAdmin(WithHistory, ModelAdmin[Partner]):
     form = PartnerForm
     list_display = ["name", "terms", "contact_email", "live", "is_active"]
     list_filter = ["terms", "is_active"]
@@ -117,7 +118,7 @@ _ABOUT_KEYS = (
 
 
 @admin.register(PartnerApiKey)
-class PartnerApiKeyAdmin(APIKeyModelAdmin, ModelAdmin[PartnerApiKey]):
+class PartnerApiKeyAdmin(WithHistory, APIKeyModelAdmin, ModelAdmin[PartnerApiKey]):
     form = KeyForm
     list_display = ("prefix", "partner", "name", "created", "expiry_date", "revoked")
     list_select_related = ["partner"]
