@@ -86,6 +86,10 @@ bench-pages: $(INSTALLED) ## a whole booking in Chromium: how much of it the mac
 bench-peers: $(INSTALLED) ## other booking systems beside ours, in environments of their own
 	$(PY) -m benchmarks.peers $(BENCH)
 
+.PHONY: totp
+totp: $(INSTALLED) ## the demo staff's code for the second step, as of now
+	@$(PY) -m hmnp.dev.totp
+
 .PHONY: reset
 reset: $(INSTALLED) ## stop what runs and delete the development data
 	@$(PY) -m hmnp.dev.reset

@@ -16,8 +16,6 @@ from bookings.pages import (
     when,
 )
 from hmnp.api import urlpatterns as api_urls
-from hmnp.core.limits import Action, limited
-from hmnp.core.pages import page
 from hmnp.desk.dashboard_page import dashboard
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
@@ -73,6 +71,7 @@ urlpatterns = [
     path("api/", include(v1_urls)),
     path("anymail/postmark/tracking/", PostmarkTracking.as_view(), name="mail-tracking"),
     path("", include("hmnp.core.urls")),
+    path("accounts/", include("hmnp.accounts.doors")),
     path(
         "admin/bookings/booking/<uuid:booking_id>/money/",
         admin.site.admin_view(money),
@@ -86,7 +85,6 @@ urlpatterns = [
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
     path("admin/rollout/", admin.site.admin_view(switches_page), name="admin-rollout"),
     path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),
-    path("admin/login/", page("GET", "POST")(limited(Action.LOGIN)(admin.site.login))),
     path("admin/week/", admin.site.admin_view(week), name="admin-week"),
     # In place of the theme's list of tables; `admin:index` names it too.
     path("admin/", admin.site.admin_view(today), name="admin-today"),

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from bookings.models import Notary, NotaryHours
+from hmnp.accounts.demo_factor import give_demo_factor
 from hmnp.accounts.models import Partner, PartnerApiKey, Scope
 from services.models import Service
 
@@ -22,15 +23,17 @@ _KEY_NAME = "demo"
 class DemoLogins:
     """What a person needs to look around."""
 
-    staff_username: str
+    staff: dict[str, str]
     staff_password: str
+    totp_secret: str
+    recovery_code: str
     partner_name: str
     partner_key: str
 
 
 @transaction.atomic
 def load_demo() -> DemoLogins:
-    """Make the demo notaries, staff user and partner where they are missing.
+    """Make the demo notaries, staff and partner where they are missing.
 
     Running it again changes nothing but the partner's key, which is made anew since it is
     stored hashed and can be shown only once.
@@ -39,13 +42,8 @@ def load_demo() -> DemoLogins:
     for entry in data["notaries"]:
         _notary(entry)
     staff = data["staff"]
-    user, is_new = get_user_model().objects.get_or_create(
-        username=staff["username"],
-        defaults={"email": staff["email"], "is_staff": True, "is_superuser": True},
-    )
-    if is_new:
-        user.set_password(staff["password"])
-        user.save()
+    users = [_staff(entry, password=staff["password"]) for entry in staff["users"]]
+    secret, recovery_code = give_demo_factor(users=users)
     partner, _ = Partner.objects.get_or_create(
         name=data["partner"]["name"],
         defaults={key: value for key, value in data["partner"].items() if key != "name"},
@@ -55,11 +53,30 @@ def load_demo() -> DemoLogins:
         name=_KEY_NAME, partner=partner, scopes=[scope.value for scope in Scope]
     )
     return DemoLogins(
-        staff_username=staff["username"],
+        staff={entry["username"]: entry["role"] for entry in staff["users"]},
         staff_password=staff["password"],
+        totp_secret=secret,
+        recovery_code=recovery_code,
         partner_name=partner.name,
         partner_key=key,
     )
+
+
+def _staff(entry: dict[str, Any], *, password: str) -> User:
+    """Make a member of staff; a notary by the same address signs in as this one."""
+    user, is_new = User.objects.get_or_create(
+        username=entry["username"], defaults={"email": entry["email"], "is_staff": True}
+    )
+    if is_new:
+        user.set_password(password)
+        user.save()
+    role, _ = Group.objects.get_or_create(name=entry["role"])
+    user.groups.add(role)
+    notary = Notary.objects.filter(email=entry["email"], user=None).first()
+    if notary is not None:
+        notary.user = user
+        notary.save(update_fields=["user"])
+    return user
 
 
 def _notary(entry: dict[str, Any]) -> None:

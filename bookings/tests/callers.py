@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.test import Client
 
 from bookings.models import Booking
 from hmnp.accounts.models import Partner, PartnerApiKey, Scope, Terms
+from hmnp.accounts.tests.desk_door import a_staff_user, open_desk
 from hmnp.core import tokens
 
 API = "/api/v2"
@@ -123,9 +123,8 @@ def partner_caller(
 
 def staff_caller() -> Caller:
     """Give a signed-in staff member's browser."""
-    user, _ = User.objects.get_or_create(username="desk", defaults={"is_staff": True})
     client = Client()
-    client.force_login(user)
+    open_desk(client, a_staff_user("desk", "accounts.use_api"))
     return Caller(client=client)
 
 

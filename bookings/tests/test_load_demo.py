@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
 
@@ -24,9 +25,13 @@ def test_the_house_is_filled_once(catalogue: Catalogue) -> None:
     assert Notary.objects.count() == 3
     assert NotaryHours.objects.count() == 21
     assert Partner.objects.count() == PartnerApiKey.objects.count() == 1
-    assert get_user_model().objects.count() == 1
-    assert first.staff_password == second.staff_password
-    assert authenticate(username=second.staff_username, password=second.staff_password)
+    assert get_user_model().objects.count() == len(second.staff) == 4
+    for name in second.staff:
+        assert authenticate(username=name, password=second.staff_password)
+    # The secret stays, so that the app on one's phone does.
+    assert (first.totp_secret, first.recovery_code) == (second.totp_secret, second.recovery_code)
+    assert second.totp_secret not in str(Authenticator.objects.values_list("data"))
+    assert Notary.objects.get(user__username="demo-notary").name == "Maria Alvarez"
     assert Caller(f"Api-Key {second.partner_key}").get("/bookings").status_code == 200
     assert Caller(f"Api-Key {first.partner_key}").get("/bookings").status_code == 401
 
@@ -34,7 +39,7 @@ def test_the_house_is_filled_once(catalogue: Catalogue) -> None:
 def test_what_staff_changed_stays(catalogue: Catalogue) -> None:
     load_demo()
     Notary.objects.update(daily_capacity=1)
-    user = get_user_model().objects.get()
+    user = get_user_model().objects.get(username="staff")
     user.set_password("of-my-own-choice")
     user.save()
     load_demo()

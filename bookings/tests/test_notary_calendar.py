@@ -31,6 +31,7 @@ from bookings.tests.factories import (
     hold,
     wanted,
 )
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core import sealed
 from hmnp.core.logs import _keep_allowed
 from hmnp.core.times import local_date
@@ -168,7 +169,7 @@ def test_a_sealed_secret_opens_for_its_purpose_and_its_key_only(settings: Settin
 @pytest.fixture
 def desk() -> Client:
     client = Client()
-    client.force_login(User.objects.create_superuser("desk"))
+    open_desk(client, User.objects.create_superuser("desk"))
     return client
 
 

@@ -10,7 +10,11 @@ class AccountsConfig(AppConfig):
     verbose_name = "Partners and access"
 
     def ready(self) -> None:
-        """Have every row of the audit log say who did it; auditlog has no other way in."""
+        """Have every row of the audit log say who did it; auditlog has no other way in.
+
+        Also bring the check that no demo account is among real ones.
+        """
+        import_module("hmnp.accounts.demo_staff")
         audit = import_module("hmnp.accounts.audit")
         pre_save.connect(
             audit.stamp, sender=import_module("auditlog.models").LogEntry, dispatch_uid="audit"

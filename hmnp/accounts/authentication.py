@@ -12,8 +12,12 @@ from rest_framework.request import Request
 
 from hmnp.accounts.models import PartnerApiKey
 from hmnp.accounts.principals import Kind, Principal, user_agent
+from hmnp.accounts.second_factor import may_enter
 from hmnp.core import tokens
 from hmnp.core.client_address import client_ip
+
+# Everything at the API is open to whoever has it: the desk's dispatchers and the owner.
+USE_API = "accounts.use_api"
 
 Authenticated = tuple[AbstractBaseUser | None, Principal]
 
@@ -85,12 +89,12 @@ class PartnerKeyAuthentication(BaseAuthentication):
 
 
 class StaffSessionAuthentication(SessionAuthentication):
-    """The Django session of a staff member, with CSRF; a customer's session proves nothing."""
+    """The session of a staff member who showed a second factor in it, with CSRF."""
 
     def authenticate(self, request: Request) -> Any:
         """Give the staff member, or None."""
         user = getattr(request._request, "user", None)
-        if not user or not user.is_active or not user.is_staff:
+        if not user or not may_enter(request._request) or not user.has_perm(USE_API):
             return None
         self.enforce_csrf(request)
         return user, Principal(

@@ -59,6 +59,7 @@ class Partner(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("use_api", "Can do at the API whatever staff may do there")]
 
     def __str__(self) -> str:
         return self.name

@@ -44,6 +44,7 @@ class Action(StrEnum):
     INTENT = "intent"
     CONFIRM = "confirm"
     LOGIN = "login"
+    CODE = "code"
 
 
 _READS = frozenset({Action.PRICING, Action.AVAILABILITY})

@@ -7,8 +7,14 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
+
+from hmnp.accounts.doors import way_in
+from hmnp.accounts.second_factor import may_enter
 
 View = Callable[..., HttpResponseBase]
 
@@ -24,6 +30,29 @@ class DeskSite(UnfoldAdminSite):
     site_title = f"Desk of {settings.COMPANY['name']}"
     index_title = "Desk"
     enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let staff in who showed a second factor in this very session."""
+        return may_enter(request)
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the staff door, or on to where one was going."""
+        if not self.has_permission(request):
+            return way_in(request)
+        wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
+        if url_has_allowed_host_and_scheme(
+            wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        ):
+            return redirect(wanted)
+        return redirect("admin:index")
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to where passwords are changed."""
+        return redirect("account_change_password")
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Make a view a page of the desk: only for who may come in, with the theme's policy."""

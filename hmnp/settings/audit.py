@@ -39,6 +39,7 @@ MODELS: tuple[str | dict[str, Any], ...] = (
         "mask_fields": ["password", "first_name", "last_name", "email"],
         "m2m_fields": ["groups", "user_permissions"],
     },
+    {"model": "mfa.Authenticator", "exclude_fields": ["last_used_at"], "mask_fields": ["data"]},
     {"model": "auth.Group", "m2m_fields": ["permissions"]},
     "desk.Case",
     "desk.AlertRule",

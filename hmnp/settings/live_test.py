@@ -19,5 +19,6 @@ RATE_LIMIT_HOLD = "off"
 RATE_LIMIT_INTENT = "off"
 RATE_LIMIT_CONFIRM = "off"
 RATE_LIMIT_LOGIN = "off"
+RATE_LIMIT_CODE = "off"
 # A thread would write into tables that a test believes its own.
 METRICS_EVERY_SECONDS = 0.0

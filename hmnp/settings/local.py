@@ -13,6 +13,8 @@ _sandbox_port = env.int("SANDBOX_PORT", default=8100)
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{_port}")
 SANDBOX_URL = env.str("SANDBOX_URL", default=f"http://127.0.0.1:{_sandbox_port}")
 TYPED_ADDRESSES_MUST_BE_PUBLIC = False
+# Passkeys on http://localhost; browsers offer none for an address in numbers.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="sk_test_sandbox")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_sandbox")

@@ -24,6 +24,7 @@ from hmnp.settings.base import (
     PUBLIC_BASE_URL,
     RATE_LIMIT_AVAILABILITY,
     RATE_LIMIT_BOOKING,
+    RATE_LIMIT_CODE,
     RATE_LIMIT_CONFIRM,
     RATE_LIMIT_HOLD,
     RATE_LIMIT_INTENT,
@@ -161,6 +162,7 @@ for _name, _value in {
     "RATE_LIMIT_INTENT": RATE_LIMIT_INTENT,
     "RATE_LIMIT_CONFIRM": RATE_LIMIT_CONFIRM,
     "RATE_LIMIT_LOGIN": RATE_LIMIT_LOGIN,
+    "RATE_LIMIT_CODE": RATE_LIMIT_CODE,
 }.items():
     _refuse(_value == "off", f"{_name} may be `off` only outside production.")
 _refuse(HOLDS_PER_ADDRESS == "off", "HOLDS_PER_ADDRESS may be `off` only outside production.")

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from bookings.models import Booking
+from hmnp.accounts.tests.desk_door import open_desk
 from integrations import attempts
 from integrations.models import InboxEvent, OutboxJob
 from integrations.tests.test_outbox import claim, fail, message
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def staff() -> Client:
     """An owner's browser."""
     client = Client()
-    client.force_login(User.objects.create_superuser("owner", "owner@example.com", "secret"))
+    open_desk(client, User.objects.create_superuser("owner", "owner@example.com", "secret"))
     return client
 
 

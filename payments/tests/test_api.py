@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -19,6 +18,7 @@ from bookings.states import BookingStatus
 from bookings.tests.crowd import together
 from bookings.tests.factories import NOW, STAFF, TUESDAY_10, book, hold
 from hmnp.accounts.models import Partner, PartnerApiKey
+from hmnp.accounts.tests.desk_door import a_staff_user, open_desk
 from hmnp.core import tokens
 from payments.models import Payment
 from payments.states import PaymentStatus
@@ -54,7 +54,7 @@ def partner(
 
 def staff() -> APIClient:
     client = APIClient()
-    client.force_login(User.objects.create_user(f"s{uuid4()}", is_staff=True))
+    open_desk(client, a_staff_user(f"s{uuid4()}", "accounts.use_api"))
     return client
 
 

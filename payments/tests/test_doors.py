@@ -18,6 +18,7 @@ from bookings.errors import HoldExpired
 from bookings.models import Booking
 from bookings.states import BookingStatus, ClaimState
 from bookings.tests.factories import CUSTOMER, NOW, book
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core.errors import ServiceUnavailable
 from payments import stripe_gateway as gateway
 from payments import tasks
@@ -113,7 +114,7 @@ def test_staff_read_money_and_cannot_change_it(stripe: Stripe) -> None:
     cancel_booking(booking_id=booking.pk, reason="", actor=CUSTOMER, now=NOW)
     payment, refund = Payment.objects.get(), Refund.objects.get()
     client = Client()
-    client.force_login(User.objects.create_superuser("owner"))
+    open_desk(client, User.objects.create_superuser("owner"))
     for path in ("payment", "refund", f"payment/{payment.pk}/change", f"refund/{refund.pk}/change"):
         page = client.get(f"/admin/payments/{path}/")
         assert page.status_code == 200

@@ -26,6 +26,7 @@ from hmnp.dev.guard import Guard
 from hmnp.dev.live import LiveProcesses
 from hmnp.dev.ports import quiet_port
 from hmnp.dev.processes import python_module
+from hmnp.dev.totp import code_of, secret_in
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -53,7 +54,7 @@ _OPEN_CASE = """
         '{"amount_cents": 4250, "due_by": "2 December"}', clock_timestamp(), ''
     )
 """
-_STAFF = {"username": "staff", "password": "houston-demo-2026"}
+_STAFF = {"login": "staff", "password": "houston-demo-2026"}
 
 
 @dataclass
@@ -331,12 +332,16 @@ def _run(live: LiveProcesses) -> Iterator[Site]:
         httpx.Client(base_url=live.sandbox_url, timeout=20) as sandbox,
         httpx.Client(base_url=live.base_url, timeout=20) as staff,
     ):
-        _sign_in(staff)
+        _sign_in(staff, secret=secret_in(live.folder / "logins.txt"))
         yield Site(live=live, database=database, http=http, sandbox=sandbox, staff=staff)
 
 
-def _sign_in(staff: httpx.Client) -> None:
-    staff.get("/admin/login/")
-    form = {**_STAFF, "csrfmiddlewaretoken": staff.cookies["csrftoken"]}
-    answer = staff.post("/admin/login/?next=/admin/", data=form)
-    assert answer.status_code == 302, "the demo staff user can sign in"
+def _sign_in(staff: httpx.Client, *, secret: str) -> None:
+    staff.get("/accounts/login/")
+    for path, form, next_path in (
+        ("/accounts/login/", _STAFF, "/accounts/2fa/authenticate/"),
+        ("/accounts/2fa/authenticate/", {"code": code_of(secret, at=time.time())}, "/admin/"),
+    ):
+        sent = {**form, "csrfmiddlewaretoken": staff.cookies["csrftoken"]}
+        answer = staff.post(path, data=sent)
+        assert answer.headers.get("Location") == next_path, "the demo's owner can sign in"

@@ -22,6 +22,7 @@ from django.urls import URLPattern, URLResolver
 from bookings.models import Booking, BookingDocument, SlotClaim, TimelineEvent
 from bookings.tests.factories import NOW, TUESDAY_10, a_notary, book, customer
 from hmnp.accounts.models import Partner, PartnerApiKey, Scope
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.api import urlpatterns
 from hmnp.core import tokens
 from payments.models import Payment
@@ -125,7 +126,7 @@ class World:
         client = Client()
         if caller == "staff":
             with time_machine.travel(NOW, tick=False):
-                client.force_login(self.staff)
+                open_desk(client, self.staff)
         return client, self.headers.get(caller, {})
 
     def ids(self, caller: str, target: str) -> dict[str, str]:

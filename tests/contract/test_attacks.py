@@ -32,6 +32,7 @@ from bookings.pages import find as find_page
 from bookings.tests.browsing import pick
 from bookings.tests.callers import body as booking_body
 from bookings.tests.factories import NOW, a_notary, book, customer
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core import tokens
 from hmnp.core.public_addresses import is_public
 from integrations import public_http
@@ -150,7 +151,11 @@ def faults_of(attack: Attack, answer: Any) -> list[str]:
     for part in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
         if part not in policy:
             wrong.append(f"CSP lacks {part}")
-    if "'unsafe-inline'" in re.sub(r"style-src [^;]*", "", policy) or "'unsafe-eval'" in policy:
+    # The desk's theme evaluates what its own templates say; no other page may.
+    may_evaluate = str(answer.request["PATH_INFO"]).startswith("/admin/")
+    if "'unsafe-inline'" in re.sub(r"style-src [^;]*", "", policy) or (
+        "'unsafe-eval'" in policy and not may_evaluate
+    ):
         wrong.append("CSP lets scripts in")
     if attack.is_personal and "no-store" not in headers.get("cache-control", ""):
         wrong.append("may be stored")
@@ -444,7 +449,7 @@ def test_what_is_personal_is_stored_by_no_cache(world: World) -> None:
     run(world, asked, lambda: mine)
     run(world, [Attack(path, path, is_personal=True) for path in PERSONAL])
     staff = browser()
-    staff.force_login(world.staff)
+    open_desk(staff, world.staff)
     pages = ("/admin/", "/admin/bookings/booking/{own}/change/", "/admin/bookings/booking/")
     run(world, [Attack(path, path, statuses=OK, is_personal=True) for path in pages], lambda: staff)
     deceived = [f"{path}/{name}" for path in PERSONAL[:6] for name in ("a.css", "..;/a.js")]
@@ -456,7 +461,7 @@ def test_what_caches_keep_is_alike_for_everybody(world: World) -> None:
     assert plain["Cache-Control"] == "public, max-age=60"
     mine = browser()
     enter(mine, world.own)
-    mine.force_login(world.staff)
+    open_desk(mine, world.staff)
     for name, value in FORWARDED.items():
         answer = mine.get("/api/v2/services", headers={name: value})
         assert (answer.content, answer["ETag"]) == (plain.content, plain["ETag"]), name
@@ -486,7 +491,7 @@ CROSS_SITE = [
     for path in (
         *("/manage/{own}/cancel", "/manage/{own}/reschedule", "/manage/{own}/session", "/find/"),
         *("/book/ron/when/", "/book/ron/details/", "/admin/bookings/booking/{own}/change/"),
-        *("/admin/logout/", "/admin/login/", "/admin/bookings/booking/{own}/money/"),
+        *("/admin/logout/", "/accounts/login/", "/admin/bookings/booking/{own}/money/"),
     )
 ]
 
@@ -494,7 +499,7 @@ CROSS_SITE = [
 def test_another_site_does_nothing_in_a_staff_members_name(world: World) -> None:
     """The browser sends its cookies along; the site has no CSRF token to add."""
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    client.force_login(world.staff)
+    open_desk(client, world.staff)
     enter(client, world.own)
     run(world, CROSS_SITE, lambda: client)
 
@@ -520,8 +525,8 @@ def test_no_redirect_leads_to_another_site(world: World) -> None:
         then = quote(there, safe="")
         client = browser()
         signed_in = client.post(
-            f"/admin/login/?next={then}",
-            {"username": "owner", "password": "pass-owner-1", "next": there},
+            f"/accounts/login/?next={then}",
+            {"login": "owner", "password": "pass-owner-1", "next": there},
         )
         entered = client.get(f"{link}&next={then}")
         assert (signed_in.status_code, entered.status_code) == (302, 302)
@@ -540,11 +545,11 @@ def test_every_page_has_its_policy_errors_included(
     world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     staff = browser()
-    staff.force_login(world.staff)
+    open_desk(staff, world.staff)
     enter(staff, world.own)
     paths = [
         *("/", "/services/ron/", "/fees/", "/terms/", "/privacy/", "/book/ron/when/", "/find/"),
-        *("/book/ron/details/", "/book/pay/", "/find/sent/", "/admin/login/", "/admin/"),
+        *("/book/ron/details/", "/book/pay/", "/find/sent/", "/accounts/login/", "/admin/"),
         *("/manage/{own}", "/manage/{own}/session", "/manage/{own}/cancel", "/nowhere"),
         *("/manage/{other}", "/api/v2/docs", "/admin/bookings/booking/{own}/money/"),
         *("/admin/integrations/outside/", "/admin/nowhere/", "/calendar/x.ics"),
@@ -558,7 +563,7 @@ def test_every_page_has_its_policy_errors_included(
     monkeypatch.setattr(find_page, "render", broken)
     run(world, [Attack("500", "/find/", statuses=frozenset({500}))])
     settings.RATE_LIMIT_LOGIN = "1/h"
-    limited = [browser().post("/admin/login/", {}, REMOTE_ADDR="198.51.100.77") for _ in "12"][1]
+    limited = [browser().post("/accounts/login/", {}, REMOTE_ADDR="198.51.100.77") for _ in "12"][1]
     assert faults_of(Attack("429", statuses=frozenset({429})), limited) == []
 
 
@@ -707,7 +712,7 @@ def test_cookies_go_where_they_are_needed_and_no_further(world: World, settings:
     picked = pick(Client(), slug="ron")
     seen |= dict(picked.cookies)
     seen |= dict(client.get("/find/").cookies)
-    signed_in = client.post("/admin/login/", {"username": "owner", "password": "pass-owner-1"})
+    signed_in = client.post("/accounts/login/", {"login": "owner", "password": "pass-owner-1"})
     seen |= dict(signed_in.cookies)
     assert set(seen) >= {"hmnp_manage", "hmnp_hold", "csrftoken", "sessionid"}
     for name, morsel in seen.items():

@@ -89,7 +89,7 @@ def test_signing_in_and_booking_on_the_pages_are_limited_by_address(
     client: Client, settings: Settings, catalogue: Catalogue
 ) -> None:
     settings.RATE_LIMIT_LOGIN = settings.RATE_LIMIT_HOLD = "2/h"
-    for address in ("/admin/login/", "/book/ron/when/"):
+    for address in ("/accounts/login/", "/book/ron/when/"):
         sent = [client.post(address, {}, REMOTE_ADDR="198.51.100.31") for _ in range(3)]
         assert 429 not in (sent[0].status_code, sent[1].status_code)
         assert sent[2].status_code == 429

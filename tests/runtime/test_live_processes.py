@@ -16,16 +16,16 @@ def test_the_site_serves_what_the_test_committed(live_site: str, sandbox_url: st
     assert sandbox_url == settings.SANDBOX_URL
     assert live_site == settings.PUBLIC_BASE_URL
     with httpx.Client(base_url=live_site) as browser:
-        form = browser.get("/admin/login/")
+        form = browser.get("/accounts/login/")
         assert form.status_code == 200
         answer = browser.post(
-            "/admin/login/?next=/admin/",
+            "/accounts/login/",
             data={
-                "username": "staff",
+                "login": "staff",
                 "password": "right-and-long",
                 "csrfmiddlewaretoken": browser.cookies["csrftoken"],
             },
-            headers={"Referer": f"{live_site}/admin/login/"},
+            headers={"Referer": f"{live_site}/accounts/login/"},
         )
     assert answer.status_code == 302
 

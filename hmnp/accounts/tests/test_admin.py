@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from hmnp.accounts.models import Partner, PartnerApiKey, Terms
+from hmnp.accounts.tests.desk_door import open_desk
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ ADD_KEY = reverse("admin:accounts_partnerapikey_add")
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("owner"))
+    open_desk(client, User.objects.create_superuser("owner"))
     return client
 
 

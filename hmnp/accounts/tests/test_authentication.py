@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
 from django.utils import timezone
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 
 from hmnp.accounts.models import Partner, PartnerApiKey
 from hmnp.accounts.principals import Kind, Principal, principal_of
+from hmnp.accounts.tests.desk_door import a_staff_user, proof
 from hmnp.core import tokens
 from hmnp.core.context import ActorType
 
@@ -33,7 +35,14 @@ class Mirror(APIView):
     post = get
 
 
-def ask(authorization: str = "", *, user: Any = None, method: str = "get", **extra: Any) -> Any:
+def ask(
+    authorization: str = "",
+    *,
+    user: Any = None,
+    session: Any = None,
+    method: str = "get",
+    **extra: Any,
+) -> Any:
     """Give the principal, or the status of the refusal."""
     factory = RequestFactory(enforce_csrf_checks=True) if method == "post" else RequestFactory()
     headers = {
@@ -42,6 +51,7 @@ def ask(authorization: str = "", *, user: Any = None, method: str = "get", **ext
     }
     request = getattr(factory, method)("/", headers=headers, REMOTE_ADDR="203.0.113.9", **extra)
     request.user = user or AnonymousUser()
+    request.session = session if session is not None else {}
     answer = Mirror.as_view()(request)
     return Mirror.seen if answer.status_code == 200 else answer.status_code
 
@@ -125,20 +135,40 @@ def test_another_scheme_is_nobody() -> None:
 
 @pytest.mark.django_db
 def test_only_an_active_staff_session_is_staff() -> None:
-    staff = User.objects.create_user("desk", is_staff=True)
-    seen = ask(user=staff)
+    staff = a_staff_user("desk", "accounts.use_api")
+    seen = ask(user=staff, session=proof(staff))
     assert seen.kind is Kind.STAFF
     assert seen.key == seen.holder_key == f"staff:{staff.pk}"
     assert (seen.actor.type, seen.actor.id) == (ActorType.ADMIN, str(staff.pk))
-    assert ask(user=User.objects.create_user("customer")).kind is Kind.ANONYMOUS
-    gone = User.objects.create_user("gone", is_staff=True, is_active=False)
-    assert ask(user=gone).kind is Kind.ANONYMOUS
+    customer = User.objects.create_user("customer")
+    gone = User.objects.create_superuser("gone", is_active=False)
+    without_role = a_staff_user("new")
+    for user in (customer, gone, without_role):
+        assert ask(user=user, session=proof(user)).kind is Kind.ANONYMOUS
+
+
+@pytest.mark.django_db
+def test_a_session_without_its_own_second_factor_is_nobody_at_the_api() -> None:
+    staff, other = a_staff_user("desk", "accounts.use_api"), a_staff_user("other")
+    shown = proof(staff)
+    records = shown["account_authentication_methods"]
+    for session in (
+        {},
+        proof(other),
+        {**shown, "account_authentication_methods": records[:1]},
+        {**shown, "account_authentication_methods": [*records[:1], {**records[1], "id": 0}]},
+    ):
+        assert ask(user=staff, session=session).kind is Kind.ANONYMOUS
+    with time_machine.travel(timezone.now() + timedelta(hours=8, seconds=1), tick=False):
+        assert ask(user=staff, session=shown).kind is Kind.ANONYMOUS
+    with time_machine.travel(timezone.now() + timedelta(hours=7, minutes=59), tick=False):
+        assert ask(user=staff, session=shown).kind is Kind.STAFF
 
 
 @pytest.mark.django_db
 def test_a_staff_session_that_writes_needs_the_csrf_token() -> None:
-    staff = User.objects.create_user("desk", is_staff=True)
-    assert ask(user=staff, method="post") == 403
+    staff = a_staff_user("desk", "accounts.use_api")
+    assert ask(user=staff, session=proof(staff), method="post") == 403
 
 
 def test_the_users_browser_is_cut_to_what_we_keep() -> None:

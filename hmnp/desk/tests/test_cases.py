@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core.cases import CaseKind, open_case, settle_case
 from hmnp.core.errors import ValidationFailed
 from hmnp.core.events import EmittedOutsideTransaction
@@ -110,7 +111,7 @@ def test_it_is_not_closed_without_a_word(staff: User) -> None:
 def test_the_admin_shows_what_waits_and_closes_it(staff: User, client: Client) -> None:
     dispute()
     case = Case.objects.get()
-    client.force_login(staff)
+    open_desk(client, staff)
     page = client.get("/admin/desk/case/")
     assert "disputes a charge" in page.content.decode()
     action = {"action": "close", "_selected_action": [case.pk]}

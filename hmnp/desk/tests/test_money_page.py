@@ -10,6 +10,7 @@ from bookings.models import Booking
 from bookings.states import BookingStatus
 from bookings.tests.browsing import text_of
 from bookings.tests.factories import a_notary, book
+from hmnp.accounts.tests.desk_door import open_desk
 from payments.models import Payment, Refund
 from services.tests.fixtures import Catalogue
 
@@ -26,7 +27,7 @@ def booking(catalogue: Catalogue) -> Booking:
 @pytest.fixture
 def desk(client: Client) -> Client:
     """A browser signed in as the owner."""
-    client.force_login(User.objects.create_superuser("owner", "owner@example.com", "x"))
+    open_desk(client, User.objects.create_superuser("owner", "owner@example.com", "x"))
     return client
 
 
@@ -122,7 +123,7 @@ def test_only_who_may_see_money_sees_it_and_only_who_may_change_it_changes_it(
 ) -> None:
     assert "/admin/login/" in client.get(_at(booking))["Location"]
     staff = User.objects.create_user("staff", is_staff=True)
-    client.force_login(staff)
+    open_desk(client, staff)
     assert client.get(_at(booking)).status_code == 403
     staff.user_permissions.add(Permission.objects.get(codename="view_payment"))
     page = client.get(_at(booking))

@@ -8,6 +8,7 @@ from django.test import Client
 
 from bookings.models import Booking
 from bookings.tests.browsing import text_of
+from hmnp.accounts.tests.desk_door import open_desk
 from integrations.models import DestinationState, ExternalRef, OutboxJob
 from integrations.tests.cast import make_booking
 from integrations.tests.test_outbox import claim, fail, message, sync
@@ -25,7 +26,7 @@ def booking(catalogue: Catalogue) -> Booking:
 @pytest.fixture
 def desk(client: Client) -> Client:
     """A browser signed in as the owner."""
-    client.force_login(User.objects.create_superuser("owner", "owner@example.com", "x"))
+    open_desk(client, User.objects.create_superuser("owner", "owner@example.com", "x"))
     return client
 
 
@@ -96,7 +97,7 @@ def test_who_may_not_is_refused(client: Client, booking: Booking, may: str) -> N
     user = User.objects.create_user("dora", is_staff=True)
     if may == "view":
         user.user_permissions.add(Permission.objects.get(codename="view_outboxjob"))
-    client.force_login(user)
+    open_desk(client, user)
     for address in (QUEUES, _at(booking)):
         assert client.get(address).status_code == (200 if may == "view" else 403)
         sent = {"do": "pause", "destination": "mail", "reason": "x"}

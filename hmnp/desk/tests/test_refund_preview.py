@@ -16,6 +16,7 @@ from bookings.models import Booking
 from bookings.tests.browsing import text_of, values_of
 from bookings.tests.callers import customer_of
 from bookings.tests.factories import NOW, STAFF, TUESDAY_10, a_notary, book
+from hmnp.accounts.tests.desk_door import open_desk
 from payments.actions.record_offline_payment import record_offline_payment
 from payments.models import Refund
 from payments.states import PaymentMethod
@@ -31,7 +32,7 @@ class _Doors:
         self.own, self.desk, self.program = Client(), Client(), customer_of(booking)
         link = urlsplit(manage_url(booking=booking))
         self.own.get(f"{link.path}?{link.query}")
-        self.desk.force_login(User.objects.create_superuser("owner", "owner@example.com", "x"))
+        open_desk(self.desk, User.objects.create_superuser("owner", "owner@example.com", "x"))
         self.page = f"/manage/{booking.pk}/cancel"
         self.admin = f"/admin/bookings/booking/{booking.pk}/money/"
         self.api = f"/bookings/{booking.pk}"

@@ -12,6 +12,7 @@ from django.urls import reverse
 from bookings.actions.assign_notary import assign_notary
 from bookings.actions.cancel_booking import cancel_booking
 from bookings.tests.factories import NOW, STAFF, a_notary, book
+from hmnp.accounts.tests.desk_door import open_desk
 from integrations import delivery
 from integrations.google_calendar.tests.conftest import Outside
 from integrations.models import OutboxJob
@@ -60,7 +61,7 @@ def test_a_notary_who_keeps_another_calendar_finds_what_is_to_come_there(
     book(actor=STAFF)
     work()
     desk = Client()
-    desk.force_login(User.objects.create_superuser("desk"))
+    open_desk(desk, User.objects.create_superuser("desk"))
 
     def save(**fields: Any) -> None:
         values: dict[str, Any] = {

@@ -1,0 +1,46 @@
+"""Was this very session opened with a second factor? Nothing of the desk answers any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
+from django.utils import timezone
+
+_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def is_proven(request: HttpRequest) -> bool:
+    """Tell whether the session's user showed, in it, a second factor that still is theirs.
+
+    Eight hours after its first step (`SESSION_COOKIE_AGE`) a session proves nothing any more,
+    however much it was used. That the user has a factor is not enough.
+    """
+    user = request.user
+    if not user.is_authenticated:
+        return False
+    records: list[dict[str, Any]] = get_authentication_records(request, user)
+    if not records or _age(records) >= settings.SESSION_COOKIE_AGE:
+        return False
+    shown = [record.get("id") for record in records if record.get("method") == "mfa"]
+    return bool(shown) and Authenticator.objects.filter(pk__in=shown, user_id=user.pk).exists()
+
+
+def has_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Tell whether the user has an authenticator app or a passkey."""
+    return Authenticator.objects.filter(user_id=user.pk, type__in=_FACTORS).exists()
+
+
+def may_enter(request: HttpRequest) -> bool:
+    """Tell whether this is a member of staff behind a proven session."""
+    user = request.user
+    return user.is_active and user.is_staff and is_proven(request)
+
+
+def _age(records: list[dict[str, Any]]) -> float:
+    first: float = min(record["at"] for record in records)
+    return timezone.now().timestamp() - first
