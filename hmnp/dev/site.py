@@ -29,6 +29,8 @@ from hmnp.dev.state import CHECKOUT, GOOGLE_FILE
 LEFTOVERS_LOCK = "guard.lock"
 PREPARE_SECONDS = 180.0
 READY_SECONDS = 90.0
+# As in the Procfile: a payment waits for Stripe inside its request, and others need not wait too.
+WEB_THREADS = 4
 
 Say = Callable[[str], None]
 
@@ -189,7 +191,7 @@ def beat_command(*, schedule: Path) -> list[str]:
     return [*command, "--loglevel", "INFO"]
 
 
-def web_command(*, port: int, workers: int = 2, threads: int = 1) -> list[str]:
+def web_command(*, port: int, workers: int = 2, threads: int = WEB_THREADS) -> list[str]:
     """Give the command that serves the site, the same as in production but for the port."""
     return python_module(
         "granian",
