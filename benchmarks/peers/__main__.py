@@ -98,7 +98,10 @@ def _pretix(running: Servers, peer: Peer) -> list[Target]:
         f"[redis]\nlocation={running.lease.redis_url.rpartition('/')[0]}/6\nsessions=false\n",
         "utf-8",
     )
-    environment = {"PRETIX_CONFIG_FILE": str(config)}
+    environment = {
+        "PRETIX_CONFIG_FILE": str(config),
+        "DJANGO_SETTINGS_MODULE": "pretix.settings",
+    }
     print("preparing pretix: some minutes", flush=True)
     running.run("pretix-migrate", [peer.python, "-m", "pretix", "migrate"], environment)
     script = str(CHECKOUT / "benchmarks" / "peers" / "pretix_house.py")
@@ -142,7 +145,8 @@ def _appointment(running: Servers, peer: Peer) -> list[Target]:
         "PEER_DATABASE_URL": running.database("peer_appointment"),
         "DJANGO_SETTINGS_MODULE": "benchmarks.peers.appointment_settings",
     }
-    migrate = [peer.python, "-m", "django", "migrate", "--verbosity", "0"]
+    # It ships no migrations.
+    migrate = [peer.python, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"]
     running.run("appointment-migrate", migrate, environment)
     house_script = [peer.python, "-m", "benchmarks.peers.appointment_house"]
     house = json.loads(running.run("appointment-house", house_script, environment).splitlines()[-1])

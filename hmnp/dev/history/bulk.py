@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection
 from django.db.models import NOT_PROVIDED, AutoField, Field, Model
 
@@ -124,29 +126,51 @@ def cell(value: Any) -> str:
 
 
 class Buffers:
-    """Rows on their way into their tables, in the order in which the tables refer to each other."""
+    """Rows on their way into their tables, in the order in which the tables refer to each other.
+
+    The database takes one load in while the next is being written.
+    """
 
     def __init__(self, templates: Collection[RowTemplate]) -> None:
-        self.lines: dict[type[Model], list[str]] = {one.model: [] for one in templates}
         self._columns = {one.model: one.columns for one in templates}
+        self._lines: dict[type[Model], list[str]] = {model: [] for model in self._columns}
+        self._courier = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[None] | None = None
         self.copied = 0
 
     def add(self, template: RowTemplate, facts: Mapping[str, Any]) -> None:
         """Keep one row until the next `flush`."""
-        self.lines[template.model].append(template.line(facts))
+        self._lines[template.model].append(template.line(facts))
 
     def flush(self) -> None:
-        """Copy everything that was added."""
+        """Let everything that was added be copied; wait for the load before it."""
+        self.wait()
         connection.ensure_connection()
-        with connection.connection.cursor() as cursor:
-            for model, lines in self.lines.items():
-                if not lines:
-                    continue
-                table, columns = model._meta.db_table, self._columns[model]
-                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                    copy.write("".join(lines))
-                self.copied += len(lines)
-                lines.clear()
+        load, self._lines = self._lines, {model: [] for model in self._columns}
+        self.copied += sum(len(lines) for lines in load.values())
+        # Nobody else uses the connection until `wait`.
+        self._under_way = self._courier.submit(self._copy, connection.connection, load)
+
+    def wait(self) -> None:
+        """Wait until the database has what was flushed; raise what it had against it."""
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
+
+    def close(self) -> None:
+        """Send the courier home, whatever happened."""
+        self._courier.shutdown()
+
+    def _copy(
+        self, psycopg_connection: psycopg.Connection[Any], load: dict[type[Model], list[str]]
+    ) -> None:
+        with psycopg_connection.cursor() as cursor:
+            for model, lines in load.items():
+                if lines:
+                    table, columns = model._meta.db_table, self._columns[model]
+                    statement = f"COPY {table} ({columns}) FROM STDIN"
+                    with cursor.copy(statement.encode()) as copy:
+                        copy.write("".join(lines))
 
 
 def analyze(models: Collection[type[Model]]) -> None:

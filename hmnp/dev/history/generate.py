@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,13 +71,15 @@ def generate(*, bookings: int, notaries: int, seed: int, say: Callable[[str], No
                 today=local_date(now, zone=services[0].timezone),
                 dice=dice,
             )
-            for number, one in enumerate(planned, start=1):
-                history.add(one)
-                if number % _CHUNK == 0:
-                    history.buffers.flush()
-                if number % 100_000 == 0:
-                    say(f"{number:,} bookings after {time.monotonic() - begun:.0f} s")
-            history.buffers.flush()
+            with closing(history.buffers) as buffers:
+                for number, one in enumerate(planned, start=1):
+                    history.add(one)
+                    if number % _CHUNK == 0:
+                        buffers.flush()
+                    if number % 100_000 == 0:
+                        say(f"{number:,} bookings after {time.monotonic() - begun:.0f} s")
+                buffers.flush()
+                buffers.wait()
             numbered_to(TimelineEvent, history.last_event_id)
             say(f"copied after {time.monotonic() - begun:.0f} s; building the indexes")
     analyze(TABLES)
