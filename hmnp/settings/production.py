@@ -4,6 +4,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from hmnp.settings.base import *  # noqa: F403 -- settings modules are layered by import
 from hmnp.settings.base import (
+    ALERT_WEBHOOK_SECRET,
+    ALERT_WEBHOOK_URL,
     ALLOWED_HOSTS,
     ANYMAIL,
     EMAIL_BACKEND,
@@ -128,6 +130,14 @@ for _name, _variables in _NEEDED.items():
 _refuse(
     "jxZGCGfO6F7bmzgVRXoKH8dLjYD1suh00TZ2oqSoVzg" in GHL_WEBHOOK_PUBLIC_KEY,
     "GHL_WEBHOOK_PUBLIC_KEY must be the vendor's, not the sandbox's.",
+)
+_refuse(
+    bool(ALERT_WEBHOOK_URL) and not ALERT_WEBHOOK_URL.startswith("https://"),
+    "ALERT_WEBHOOK_URL must be an https address.",
+)
+_refuse(
+    bool(ALERT_WEBHOOK_URL) and _weak(ALERT_WEBHOOK_SECRET),
+    "ALERT_WEBHOOK_SECRET must be random, of at least 32 characters, or ALERT_WEBHOOK_URL empty.",
 )
 _refuse(
     bool(METRICS_TOKEN) and _weak(METRICS_TOKEN),
