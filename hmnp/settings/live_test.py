@@ -1,6 +1,7 @@
 """The test database served by real processes: granian, Celery and the sandbox, as on a desk."""
 
 from hmnp.settings.local import *  # noqa: F403 -- settings modules are layered by import
+from hmnp.settings.local import env
 
 # Cheap on purpose: the tests' passwords protect nothing.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -21,4 +22,4 @@ RATE_LIMIT_CONFIRM = "off"
 RATE_LIMIT_LOGIN = "off"
 RATE_LIMIT_CODE = "off"
 # A thread would write into tables that a test believes its own.
-METRICS_EVERY_SECONDS = 0.0
+METRICS_EVERY_SECONDS = env.float("METRICS_EVERY_SECONDS", default=0.0)
