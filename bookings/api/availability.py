@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.http import HttpResponse, QueryDict
 from django.utils import timezone
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bookings import holders
+from bookings import holders, slot_answers
 from bookings.actions.hold_slot import Held, hold_slot
 from bookings.actions.release_hold import release_hold
 from bookings.api.asked import asked_hold, naming, offered_service
@@ -20,20 +26,23 @@ from bookings.api.schemas import AvailabilitySerializer, HeldSlotSerializer
 from bookings.api.serializers import AvailabilityQuerySerializer, HoldSerializer
 from bookings.errors import HoldNotFound
 from bookings.presenters import held_body
-from bookings.slots import free_slots
+from bookings.slot_answers import Wish
 from hmnp.accounts.permissions import Access, ByTable
-from hmnp.accounts.principals import principal_of
+from hmnp.accounts.principals import Principal, principal_of
 from hmnp.core import tokens
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
-from hmnp.core.api.schema import errors
+from hmnp.core.api.schema import errors, etag_of
 from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.limits import Action
-from hmnp.core.times import rfc3339
-from services.catalogue import get_service
+from services.catalogue import Look, look
+
+# Free times are nobody's secret, but outdated in a moment.
+_ASK_AGAIN = {"Cache-Control": "private, no-cache"}
+_TAG = re.compile(r'"([0-9a-f]+)-([0-9]+)"')
 
 
 class AvailabilityViewSet(ApiViewSet):
@@ -50,48 +59,33 @@ class AvailabilityViewSet(ApiViewSet):
     @extend_schema(
         operation_id="listAvailability",
         summary="The free times of some days",
-        parameters=[AvailabilityQuerySerializer],
-        responses={200: AvailabilitySerializer, **errors(400, 403, 422, 429)},
+        parameters=[AvailabilityQuerySerializer, etag_of(200, 304)],
+        responses={200: AvailabilitySerializer, 304: None, **errors(400, 403, 422, 429)},
     )
-    def list(self, request: Request) -> Response:
-        """Answer what can really be held now."""
-        values, faults = read(AvailabilityQuerySerializer(data=request.query_params.dict()))
-        faults += repeated_faults(request)
-        known = get_service(id_or_slug=values["serviceId"]) if "serviceId" in values else None
-        service = offered_service(values, faults, principal=principal_of(request), service=known)
-        zip_code = values.get("zip")
-        if service is not None and "zip" not in {fault.field for fault in faults}:
-            if service.is_mobile and not zip_code:
-                faults.append(Fault("zip", "required", "Tell us the ZIP code we come to."))
-            if not service.is_mobile and zip_code:
-                faults.append(Fault("zip", "not_accepted", "An online appointment has no place."))
-        zone_name = values.get("timezone")
-        if zone_name is not None and zone_name not in available_timezones():
-            faults.append(Fault("timezone", "invalid", "This is not an IANA time zone."))
-        if service is None or faults:
-            raise ValidationFailed(*faults)
-        zone = ZoneInfo(zone_name) if zone_name else service.timezone
-        slots = free_slots(
-            service=service,
-            zip_code=zip_code,
-            first_day=values["date"],
-            days=values["days"],
-            now=timezone.now(),
-        )
-        return Response(
-            {
-                "serviceId": str(service.id),
-                "timezone": zone.key,
-                "date": values["date"].isoformat(),
-                "days": values["days"],
-                "slots": [
-                    {
-                        "startTime": rfc3339(slot.starts_at, zone=zone),
-                        "endTime": rfc3339(slot.ends_at, zone=zone),
-                    }
-                    for slot in slots
-                ],
-            }
+    def list(self, request: Request) -> HttpResponse:
+        """Answer what could be held a moment ago: a commit since then has ended what is kept."""
+        values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
+        day, days = values.get("date"), values.get("days")
+        # With a faulty date no versions are wanted, only the services.
+        seen = slot_answers.look(first_day=day, days=days) if day and days else look()
+        wish = _wish(values, [*faults], seen, principal=principal_of(request))
+        now = timezone.now()
+        tag = slot_answers.tag_of(wish=wish, seen=seen)
+        known = _still_true(request.headers.get("If-None-Match", ""), tag, seen, now)
+        if known is not None:
+            return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
+        bodies, ends_at = slot_answers.free_times(wish=wish, seen=seen, now=now)
+        return HttpResponse(
+            b'{"serviceId":"%s","timezone":"%s","date":"%s","days":%d,"slots":[%s]}'
+            % (
+                str(wish.service.id).encode(),
+                wish.zone.key.encode(),
+                wish.first_day.isoformat().encode(),
+                wish.days,
+                b",".join(body for body in bodies if body),
+            ),
+            content_type="application/json",
+            headers={**_ASK_AGAIN, "ETag": f'"{tag}-{int(ends_at)}"'},
         )
 
     @extend_schema(
@@ -176,3 +170,47 @@ class AvailabilityViewSet(ApiViewSet):
         )
         release_hold(claim_id=claim_id, token=token)
         return Response(status=204)
+
+
+@lru_cache(maxsize=4096)
+def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    """Read the form of a query; nothing but its text decides, so the same is read once."""
+    params = QueryDict(query)
+    values, faults = read(AvailabilityQuerySerializer(data=params.dict()))
+    zone_name = values.get("timezone")
+    if zone_name is not None and zone_name not in available_timezones():
+        faults.append(Fault("timezone", "invalid", "This is not an IANA time zone."))
+    return values, (*faults, *repeated_faults(params))
+
+
+def _wish(
+    values: Mapping[str, Any], faults: list[Fault], seen: Look, *, principal: Principal
+) -> Wish:
+    """Give what is asked for. Raises `ValidationFailed` and `InvalidService`."""
+    known = seen.catalogue.find(values.get("serviceId", ""))
+    service = offered_service(values, faults, principal=principal, service=known)
+    zip_code = values.get("zip")
+    if service is not None and "zip" not in {fault.field for fault in faults}:
+        if service.is_mobile and not zip_code:
+            faults.append(Fault("zip", "required", "Tell us the ZIP code we come to."))
+        if not service.is_mobile and zip_code:
+            faults.append(Fault("zip", "not_accepted", "An online appointment has no place."))
+    if service is None or faults:
+        raise ValidationFailed(*faults)
+    zone = values.get("timezone")
+    return Wish(
+        service=service,
+        zip_code=zip_code,
+        first_day=values["date"],
+        days=values["days"],
+        zone=ZoneInfo(zone) if zone else service.timezone,
+    )
+
+
+def _still_true(sent: str, tag: str, seen: Look, now: datetime) -> str | None:
+    """Give the tag the client holds if it names these versions and the clock has not ended it."""
+    for text in parse_etags(sent):
+        named = _TAG.fullmatch(text)
+        if named and named[1] == tag and int(named[2]) > max(seen.clock, now).timestamp():
+            return text
+    return None

@@ -84,7 +84,7 @@ class BookingViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """Answer a page; staff see all, a partner its own."""
         values, faults = read(BookingListQuerySerializer(data=request.query_params.dict()))
-        faults += repeated_faults(request)
+        faults += repeated_faults(request.query_params)
         if faults:
             raise ValidationFailed(*faults)
         return Response(bookings_page(principal=principal_of(request), values=values))

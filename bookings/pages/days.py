@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from bookings.slot_answers import free_slots_to_show
 from bookings.slots import Slot, free_slots, next_slots
 from hmnp.core.money import show
 from hmnp.core.pages import appointment, clock
@@ -86,14 +88,9 @@ def offer(
     first = min(max(asked_day or today, today), last)
     # Weeks are counted from today, so that a day stays in its row when it is chosen.
     first -= timedelta(days=(first - today).days % DAYS_SHOWN)
-    slots = free_slots(
-        service=service,
-        zip_code=zip_code,
-        first_day=first,
-        days=DAYS_SHOWN,
-        now=now,
-        own_claim=own_claim,
-    )
+    # What is kept counts everybody's claims; one's own stands in nobody's way but others'.
+    find = free_slots_to_show if own_claim is None else partial(free_slots, own_claim=own_claim)
+    slots = find(service=service, zip_code=zip_code, first_day=first, days=DAYS_SHOWN, now=now)
     by_day: dict[date, list[Slot]] = {first + timedelta(days=n): [] for n in range(DAYS_SHOWN)}
     for slot in slots:
         if slot.starts_at == without:

@@ -56,7 +56,7 @@ class TestFreeTimes:
     def test_the_answer_has_just_these_names(self, catalogue: Catalogue) -> None:
         answer = anyone().get("/availability", ASKED)
         assert answer.status_code == 200
-        assert answer["Cache-Control"] == "no-store"
+        assert answer["Cache-Control"] == "private, no-cache"
         found = answer.json()
         slots = found.pop("slots")
         assert found == {

@@ -6,7 +6,6 @@ server process on its own, at half the rate.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -18,19 +17,12 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django_ratelimit.core import get_usage
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
 
-from hmnp.core import health, tally
+from hmnp.core import health, redis_rest
 from hmnp.core.client_address import address_key, client_ip
 from hmnp.core.errors import RateLimited
-from hmnp.core.metrics import LIMITS
-
-logger = logging.getLogger(__name__)
 
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-# After Redis failed it is not asked again for so long: each try may cost a time-out.
-_REDIS_REST_SECONDS = 5.0
 _MOST_LOCAL_COUNTS = 50_000
 
 
@@ -90,7 +82,7 @@ def take(*, request: HttpRequest, action: Action, key: str, times: int = 1) -> U
     if rate is None:
         return None
     count, seconds = rate[0] * times, rate[1]
-    if not _redis.is_resting():
+    if not redis_rest.is_resting():
         try:
             usage = get_usage(
                 request,
@@ -99,8 +91,8 @@ def take(*, request: HttpRequest, action: Action, key: str, times: int = 1) -> U
                 rate=(count, seconds),
                 increment=True,
             )
-        except (ConnectionInterrupted, RedisError, OSError):
-            _redis.rest()
+        except redis_rest.FAILURES:
+            redis_rest.rest()
         else:
             left = max(usage["limit"] - usage["count"], 0)
             reset = max(usage["time_left"], 1)
@@ -131,23 +123,6 @@ def limited(action: Action) -> Callable[[View], View]:
 View = Callable[..., HttpResponseBase]
 
 
-class _Redis:
-    """Whether Redis has failed a moment ago."""
-
-    def __init__(self) -> None:
-        self._asked_again_at = 0.0
-
-    def is_resting(self) -> bool:
-        """Tell whether it is not worth asking."""
-        return time.monotonic() < self._asked_again_at
-
-    def rest(self) -> None:
-        """Ask no more for a while."""
-        logger.error("Redis does not answer: requests are limited by each server on its own")
-        tally.count(LIMITS, "redis", "silent")
-        self._asked_again_at = time.monotonic() + _REDIS_REST_SECONDS
-
-
 class _Local:
     """Counts of this process alone."""
 
@@ -169,7 +144,6 @@ class _Local:
         return Usage(count, left, max(int(ends_at - now), 1), used >= count)
 
 
-_redis = _Redis()
 _local = _Local()
 
 
@@ -181,6 +155,6 @@ def register_check() -> None:
 def _check() -> str | None:
     try:
         cache.get("limits:probe")
-    except (ConnectionInterrupted, RedisError, OSError):
+    except redis_rest.FAILURES:
         return "Redis does not answer: limits are kept by each server on its own, at half the rate"
     return None

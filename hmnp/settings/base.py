@@ -124,11 +124,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Cache and jobs --------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+_REDIS_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.2)
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+        # A Redis that hangs costs a request this much, once in some seconds (`hmnp.core.cache`).
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": _REDIS_SECONDS,
+            "SOCKET_TIMEOUT": _REDIS_SECONDS,
+        },
         "KEY_PREFIX": "hmnp",
     },
     # A switch must work at once, everywhere, and without Redis: it is read from the database.

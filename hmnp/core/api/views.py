@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -65,10 +66,10 @@ def answer_response(answer: Answer) -> Response:
     return Response(answer.full_body(), status=answer.status, headers=headers)
 
 
-def repeated_faults(request: Request) -> list[Fault]:
+def repeated_faults(params: QueryDict) -> list[Fault]:
     """List the query parameters that were given more than once."""
     return [
         Fault(name, "repeated", "Give this parameter once.")
-        for name, values in request.query_params.lists()
+        for name, values in params.lists()
         if len(values) > 1
     ]

@@ -9,7 +9,7 @@ from django.core.cache import caches
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from hmnp.core import health, limits
+from hmnp.core import health, limits, redis_rest
 from hmnp.core.limits import Action, Usage, parse_rate, take
 
 REQUEST = RequestFactory().get("/")
@@ -19,7 +19,7 @@ REQUEST = RequestFactory().get("/")
 def _fresh(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RATE_LIMIT_BOOKING = "4/h"
     settings.RATE_LIMIT_PRICING = "1/h"
-    monkeypatch.setattr(limits, "_redis", limits._Redis())
+    monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
     monkeypatch.setattr(limits, "_local", limits._Local())
     caches["default"].clear()
 

@@ -22,7 +22,7 @@ from pytest_django import Settings
 from bookings.models import Booking
 from bookings.tests.browsing import text_of
 from hmnp.accounts.tests.desk_door import open_desk
-from hmnp.core import limits, tally
+from hmnp.core import limits, redis_rest, tally
 from hmnp.core.invariants import Invariant
 from hmnp.core.limits import Action
 from hmnp.core.tally import Figures
@@ -438,7 +438,7 @@ def test_limits_without_redis_are_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tally.reset()
-    monkeypatch.setattr(limits, "_redis", limits._Redis())
+    monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
     settings.RATE_LIMIT_BOOKING = "5/m"
     dead = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}
     settings.CACHES = {"default": dead}
