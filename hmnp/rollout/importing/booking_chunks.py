@@ -49,17 +49,7 @@ def import_bookings(*, context: Context) -> Iterator[int]:
 
 def import_chunk(chunk: Sequence[V1Row], *, context: Context) -> Iterator[int]:
     """Take over these bookings: what is over in one transaction, what is to come in small ones."""
-    ids = [kept.v1_id for kept in chunk]
-    payments = list(
-        V1Row.objects.filter(
-            table=Table.PAYMENT.value, parent_id__in=ids, state=RowState.PENDING.value
-        )
-    )
-    plans, refused = _plan(chunk, payments, context)
-    rows = Rows(chunk, payments)
-    ended = [plan for plan in plans if not plan.is_live]
-    live = [plan for plan in plans if plan.is_live]
-    transactions.run(lambda: _write_ended(ended, refused, rows, context.now))
+    live, rows = _import_ended(chunk, context)
     yield len(chunk) - len(live)
     crashpoint("import.chunk")
     # Day by day, and what is paid for before its unpaid twin.
@@ -69,6 +59,27 @@ def import_chunk(chunk: Sequence[V1Row], *, context: Context) -> Iterator[int]:
         transactions.run(lambda part=part: _write_live(part, rows, context.now))  # type: ignore[misc]  # bound in its own turn
         yield len(part)
         crashpoint("import.live")
+
+
+def import_ended_part(chunk: Sequence[V1Row], *, context: Context) -> None:
+    """Take over what of these is over, and leave the rest waiting."""
+    _import_ended(chunk, context)
+
+
+def _import_ended(chunk: Sequence[V1Row], context: Context) -> tuple[list[Plan], Rows]:
+    """Write what is over, and give the plans of what is to come."""
+    payments = list(
+        V1Row.objects.filter(
+            table=Table.PAYMENT.value,
+            parent_id__in=[kept.v1_id for kept in chunk],
+            state=RowState.PENDING.value,
+        )
+    )
+    plans, refused = _plan(chunk, payments, context)
+    rows = Rows(chunk, payments)
+    ended = [plan for plan in plans if not plan.is_live]
+    transactions.run(lambda: _write_ended(ended, refused, rows, context.now))
+    return [plan for plan in plans if plan.is_live], rows
 
 
 def _plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from hmnp.rollout.importing.fates import RowFate, settle_rows, waiting
 from hmnp.rollout.importing.people_and_catalogue import import_small_tables
 from hmnp.rollout.importing.sources import Source
 from hmnp.rollout.importing.staging import Staged, stage
+from hmnp.rollout.importing.workers import import_in_parts
 from hmnp.rollout.models import V1Row
 from hmnp.rollout.states import RowState, Table
 from hmnp.rollout.v1 import context as contexts
@@ -31,10 +33,11 @@ class AnotherImportRuns(Exception):
 
 @dataclass
 class Run:
-    """What one run did; seconds of the bulk path alone."""
+    """What one run did; `seconds`: for the bookings, without reading the export."""
 
     staged: Staged = field(default_factory=Staged)
     bookings: int = 0
+    seconds: float = 0
     followed: int = 0
 
 
@@ -51,7 +54,7 @@ def alone() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def import_all(*, source: Source, now: datetime, progress: Progress) -> Run:
+def import_all(*, source: Source, now: datetime, progress: Progress, jobs: int = 1) -> Run:
     """Stage everything and take it over. Raises `AnotherImportRuns` and what the source raises.
 
     What was refused before is looked at again: what it lacked may be there by now.
@@ -61,18 +64,21 @@ def import_all(*, source: Source, now: datetime, progress: Progress) -> Run:
         for _ in stage(rows=source.rows(), now=now, staged=run.staged):
             progress("reading", round(source.progress() * 1000), 1000)
         V1Row.objects.filter(state=RowState.REJECTED.value).update(state=RowState.PENDING.value)
-        take_over(now=now, run=run, progress=progress)
+        take_over(now=now, run=run, progress=progress, jobs=jobs)
     return run
 
 
-def take_over(*, now: datetime, run: Run, progress: Progress) -> None:
-    """Take over what is staged."""
+def take_over(*, now: datetime, run: Run, progress: Progress, jobs: int) -> None:
+    """Take over what is staged, what is over in `jobs` processes."""
     context = contexts.load(now=now)
     import_small_tables(context=context)
-    total = waiting(Table.BOOKING).count()
+    began = time.monotonic()
+    run.bookings = import_in_parts(jobs=jobs, now=now, progress=progress)
+    total = run.bookings + waiting(Table.BOOKING).count()
     for count in import_bookings(context=context):
         run.bookings += count
         progress("bookings", run.bookings, total)
+    run.seconds = time.monotonic() - began
     run.followed = follow_changes(now=now, progress=progress)
     _refuse_orphans()
 

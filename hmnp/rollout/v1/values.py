@@ -18,6 +18,8 @@ Row = Mapping[str, Any]
 _EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _ZIP = re.compile(r"\b(\d{5})(?:-\d{4})?\b(?!.*\b\d{5}\b)")
 _PHONE = re.compile(r"(?:phone|tel|cell|mobile)\W{0,3}(\+?[\d().\s-]{10,18}\d)", re.IGNORECASE)
+# Nearly all of them; the rest is parsed at length.
+_US = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
 # What V1 put into its notes because it had no column.
 _MACHINE = re.compile(
     r"(utm_|gclid|https?://|payment (method|url)|confirmation code|^phone:)", re.IGNORECASE
@@ -39,7 +41,10 @@ def text(row: Row, *names: str, most: int) -> str:
     value = pick(row, *names)
     if not isinstance(value, str | int | float):
         return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:most]
+    written = str(value)
+    if not written.isprintable():
+        written = "".join(c if c.isprintable() else " " for c in written)
+    return " ".join(written.split())[:most]
 
 
 def money(value: object) -> int | None:
@@ -90,6 +95,9 @@ def e164(written: str) -> str:
     """Give a written number in E.164, "" when it is none."""
     if not written:
         return ""
+    digits = "".join(c for c in written if c.isdigit())
+    if _US.fullmatch(digits) and not written.startswith("+"):
+        return f"+1{digits[-10:]}"
     try:
         number = phonenumbers.parse(written, "US")
     except phonenumbers.NumberParseException:
