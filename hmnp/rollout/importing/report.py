@@ -177,7 +177,9 @@ def write_rejects(*, path: Path, staged: Staged) -> int:
     """Write every refused row with its reason, as JSON lines; give how many. Personal data."""
     number = 0
     with path.open("w", encoding="utf-8") as file:
-        path.chmod(0o600)
+        # A device, as `/dev/null`, is everybody's.
+        if path.is_file():
+            path.chmod(0o600)
         for line in _rejects(staged):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             number += 1
