@@ -85,7 +85,11 @@ class Servers:
 
     def prepare(self, environment: dict[str, str]) -> None:
         """Migrate the database and load catalogue and demonstration."""
-        self.run("prepare", python_module("hmnp.dev.prepare", "/dev/null"), environment)
+        self.run(
+            "prepare",
+            python_module("hmnp.dev.prepare", str(self.folder / "logins.txt")),
+            environment,
+        )
 
     def run(self, name: str, command: list[str], environment: dict[str, str]) -> str:
         """Run a command to its end; give what it said. Raises ProcessFailedError."""
