@@ -19,6 +19,7 @@ from hmnp.api import urlpatterns as api_urls
 from hmnp.desk.dashboard_page import dashboard
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
+from hmnp.desk.statement_page import statement
 from hmnp.desk.today_page import today, week
 from hmnp.rollout.switches_page import switches_page
 from hmnp.rollout.urls import urlpatterns as v1_urls
@@ -82,6 +83,7 @@ urlpatterns = [
         admin.site.admin_view(booking_outside),
         name="admin-booking-outside",
     ),
+    path("admin/payments/statement/", admin.site.admin_view(statement), name="admin-statement"),
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
     path("admin/rollout/", admin.site.admin_view(switches_page), name="admin-rollout"),
     path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),

@@ -62,6 +62,9 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry(
                 "Mismatches", "admin:payments_mismatch_changelist", "rule", "payments.view_mismatch"
             ),
+            Entry(
+                "Statements", "admin-statement", "request_quote", "payments.view_ledgerentry"
+            ),
         ),
     ),
     (
