@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from bookings import claims, locks
 from bookings.chain import Reason
 from bookings.claims import ClaimFacts, Occupied
@@ -29,6 +31,7 @@ from bookings.waiting_places import add_waiting_place, waiting_place_ids
 from hmnp.core import tokens
 from hmnp.core.bulk import copy_in
 from hmnp.core.context import FORMER
+from hmnp.core.transactions import UNIQUE_VIOLATION, RollBackAndRetry, sqlstate
 from services.definitions import ServiceDefinition
 
 FORMER_TERMS = "v1"
@@ -162,13 +165,17 @@ def agreed_facts(booking: FormerBooking) -> ClaimFacts:
 def _write(bookings: Sequence[FormerBooking], notaries: dict[UUID, int], now: datetime) -> None:
     references = new_references(count=len(bookings))
     policies = {one.service.id: Policy.of(one.service).to_snapshot() for one in bookings}
-    copy_in(
-        model=Booking,
-        rows=[
-            _row(one, reference, notaries.get(one.id, one.notary_id), policies, now)
-            for one, reference in zip(bookings, references, strict=True)
-        ],
-    )
+    rows = [
+        _row(one, reference, notaries.get(one.id, one.notary_id), policies, now)
+        for one, reference in zip(bookings, references, strict=True)
+    ]
+    try:
+        copy_in(model=Booking, rows=rows)
+    except IntegrityError as error:
+        # Somebody else drew one of the references in the same moment.
+        if sqlstate(error) == UNIQUE_VIOLATION and "reference" in str(error):
+            raise RollBackAndRetry from error
+        raise
     copy_in(model=TimelineEvent, rows=[_told(one, now) for one in bookings])
 
 

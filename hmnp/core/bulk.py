@@ -19,7 +19,8 @@ def copy_in(*, model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> 
     """Write rows in the caller's transaction and give how many; keys are column attributes.
 
     All rows name the same columns; the others get the model's default, or the database's. No
-    `save`, no signal, no validation: the database's own constraints and triggers judge.
+    `save`, no signal, no validation: the database's own constraints and triggers judge. Raises
+    Django's database errors.
     """
     rows = list(rows)
     if not rows:
@@ -39,7 +40,7 @@ def copy_in(*, model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> 
     columns += [column for column, _ in usual]
     table = connection.ops.quote_name(model._meta.db_table)
     lines = copy_text([read(row) for row in rows], tail=tail)
-    with connection.cursor() as cursor:
+    with connection.wrap_database_errors, connection.cursor() as cursor:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with cursor.copy(statement) as copy:  # the driver's own
             copy.write(lines)

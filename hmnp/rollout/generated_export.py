@@ -13,60 +13,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
-Row = dict[str, Any]
+from hmnp.rollout.generated_words import (
+    FIRST,
+    FUTURE,
+    FUTURE_SHARE,
+    LAST,
+    PAID,
+    PAST,
+    PLACES,
+    PROMOS,
+    SERVICES,
+)
 
-_SERVICES = (
-    ("cjld2cjxh0000qzrmn831i7rn", "Standard Mobile Notary", "STANDARD_NOTARY", 60, "75.00"),
-    ("cjld2cjxh0001qzrmn831i7ro", "Extended Hours Mobile", "EXTENDED_HOURS", 60, "100.00"),
-    ("loan-signing-specialist", "Loan Signing Specialist", "LOAN_SIGNING", 90, "150.00"),
-    ("ron-services", "Remote Online Notarization", "RON_SERVICES", 30, "35.00"),
-    ("cjld2cjxh0004qzrmn831i7rs", "Estate Planning Package", "ESTATE_PLANNING", 120, "250.00"),
-)
-_PROMOS = (
-    ("promo-first", "FIRST25", "PERCENTAGE", "25", 100, 12),
-    ("promo-referral", "REFERRAL10", "FIXED_AMOUNT", "10.00", None, 340),
-    ("promo-gone", "SUMMER", "FIXED_AMOUNT", "15.00", 50, 50),
-)
-_PLACES = (
-    ("77573", "League City"),
-    ("77058", "Houston"),
-    ("77002", "Houston"),
-    ("77581", "Pearland"),
-    ("77591", "Texas City"),
-    ("77546", "Friendswood"),
-)
-_FIRST = ("Ada", "Ben", "Chloe", "Dario", "Elena", "Farid", "Gwen", "Hugo", "Ines", "Jae")
-_LAST = ("Alvarez", "Brooks", "Chen", "Dietz", "Evans", "Flores", "Grant", "Haddad", "Ito")
-# What became of past bookings, by weight; the last three are in nobody's list.
-_PAST = (
-    ("COMPLETED", 560),
-    ("CANCELLED_BY_CLIENT", 90),
-    ("CANCELLED_BY_STAFF", 30),
-    ("NO_SHOW", 25),
-    ("ARCHIVED", 80),
-    ("CONFIRMED", 50),
-    ("SCHEDULED", 20),
-    ("PAYMENT_PENDING", 70),
-    ("REQUESTED", 20),
-    ("AWAITING_CLIENT_ACTION", 8),
-    ("READY_FOR_SERVICE", 8),
-    ("IN_PROGRESS", 5),
-    ("REQUIRES_RESCHEDULE", 10),
-    ("Confirmed", 6),
-    ("CANCELED", 6),
-    ("SUPERSEDED", 2),
-)
-_FUTURE = (
-    ("CONFIRMED", 50),
-    ("SCHEDULED", 20),
-    ("PAYMENT_PENDING", 20),
-    ("REQUESTED", 4),
-    ("READY_FOR_SERVICE", 3),
-    ("REQUIRES_RESCHEDULE", 2),
-    ("CANCELLED_BY_CLIENT", 5),
-)
-_PAID = ("COMPLETED", "CONFIRMED", "SCHEDULED", "READY_FOR_SERVICE", "IN_PROGRESS", "Confirmed")
-_FUTURE_SHARE = 0.02
+Row = dict[str, Any]
 
 
 class Generator:
@@ -80,9 +39,9 @@ class Generator:
 
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Give each row with its table."""
-        for service in _SERVICES:
+        for service in SERVICES:
             yield "Service", self._service(*service)
-        for promo in _PROMOS:
+        for promo in PROMOS:
             yield "PromoCode", self._promo(*promo)
         for number in range(4):
             yield "notary_profiles", self._notary(number)
@@ -134,9 +93,9 @@ class Generator:
         return {
             "id": f"np-{number}",
             "user_id": f"user-{number}",
-            "name": f"Notary {_LAST[number]}",
+            "name": f"Notary {LAST[number]}",
             "email": None if number == 3 else f"v1.notary{number}@example.com",
-            "base_zip": _PLACES[number][0],
+            "base_zip": PLACES[number][0],
             "daily_capacity": 8,
             "onboarding_status": "COMPLETED",
         }
@@ -153,13 +112,13 @@ class Generator:
 
     def _booking(self, number: int) -> Row:
         pick = self._random
-        is_future = self._chance(_FUTURE_SHARE)
-        service = pick.choice(_SERVICES[:4] if is_future else _SERVICES)
+        is_future = self._chance(FUTURE_SHARE)
+        service = pick.choice(SERVICES[:4] if is_future else SERVICES)
         starts_at = self._start(is_future)
-        status = self._weighted(_FUTURE if is_future else _PAST)
+        status = self._weighted(FUTURE if is_future else PAST)
         if status == "SUPERSEDED":
             self.dirt["status of nobody's"] += 1
-        zip_code, city = pick.choice(_PLACES)
+        zip_code, city = pick.choice(PLACES)
         price = float(service[4])
         created = min(starts_at - timedelta(days=pick.randint(1, 20)), self._now)
         is_ron = service[2].startswith("RON")
@@ -171,8 +130,8 @@ class Generator:
             "locationType": "REMOTE_ONLINE_NOTARIZATION" if is_ron else "CLIENT_SPECIFIED_ADDRESS",
             "priceAtBooking": f"{price:.2f}",
             "depositAmount": "25.00",
-            "depositStatus": "COMPLETED" if status in _PAID else "PENDING",
-            "customerName": f"{pick.choice(_FIRST)} {pick.choice(_LAST)}",
+            "depositStatus": "COMPLETED" if status in PAID else "PENDING",
+            "customerName": f"{pick.choice(FIRST)} {pick.choice(LAST)}",
             "customerEmail": self._email(pick.randrange(max(self._count // 3, 1))),
             "notes": self._notes(number),
             "ghlContactId": self._contact(number),
@@ -271,7 +230,7 @@ class Generator:
 
     def _payments(self, number: int, booking: Row) -> Iterator[Row]:
         pick = self._random
-        if booking["status"] in _PAID and booking.get("depositStatus") and self._chance(0.9):
+        if booking["status"] in PAID and booking.get("depositStatus") and self._chance(0.9):
             yield self._payment(f"pay_{number}", booking, "25.00", "COMPLETED")
             if booking["status"] == "COMPLETED" and self._chance(0.6):
                 rest = self._payment(f"pay_{number}_b", booking, "50.00", "COMPLETED")

@@ -12,18 +12,21 @@ from uuid import UUID
 
 from bookings.actions.follow_former import Followed, follow_former
 from bookings.models import Booking
+from bookings.states import BookingStatus
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case
 from hmnp.core.errors import DomainError
 from hmnp.rollout.importing.booking_chunks import open_conflict
 from hmnp.rollout.importing.fates import settle_row
 from hmnp.rollout.models import V1Row
-from hmnp.rollout.states import RowState
+from hmnp.rollout.states import RowState, Table
 from hmnp.rollout.v1.bookings import Plan, Unreadable, plan_booking
-from hmnp.rollout.v1.context import Context
+from hmnp.rollout.v1.context import Context, our_id
 from hmnp.rollout.v1.payments import Money, read_money
+from hmnp.rollout.v1.statuses import ENDED
 from payments.actions.follow_former_payment import follow_former_payment
 
+_TWIN = "the same customer, service and time as another booking"
 _DETAILS = (
     "customer_name",
     "customer_email",
@@ -49,6 +52,11 @@ def follow_booking(*, kept: V1Row, context: Context) -> Booking | None:
         _case(booking, f"V1 changed it to what cannot be read: {error.reason}")
         _settle(kept, error.reason)
         return None
+    if is_twin(kept):
+        _settle(kept, _TWIN)
+        if after.booking.status != BookingStatus.CANCELLED:
+            _case(booking, "V1 changed a second booking of the same customer and time.")
+        return booking
     followed = _changes(before, after)
     try:
         placed = follow_former(booking_id=booking.pk, followed=followed, now=context.now)
@@ -63,6 +71,11 @@ def follow_booking(*, kept: V1Row, context: Context) -> Booking | None:
     return booking
 
 
+def is_twin(kept: V1Row) -> bool:
+    """Tell whether a booking of V1's was merged into another: what becomes of it is its own."""
+    return kept.target != str(our_id(Table.BOOKING, kept.v1_id))
+
+
 def _plan(row: Any, context: Context) -> Plan:
     return plan_booking(row=row, payments=[], context=context, used_intents=set())
 
@@ -70,7 +83,7 @@ def _plan(row: Any, context: Context) -> Plan:
 def _changes(before: Plan, after: Plan) -> Followed:
     old, new = before.booking, after.booking
     return Followed(
-        status=new.status if new.status != old.status else None,
+        status=new.status if _is_told(old.facts["v1Status"], new.facts["v1Status"]) else None,
         starts_at=new.starts_at if new.starts_at != old.starts_at else None,
         details={
             name: getattr(new, name)
@@ -82,9 +95,18 @@ def _changes(before: Plan, after: Plan) -> Followed:
     )
 
 
+def _is_told(before: str, after: str) -> bool:
+    """Tell whether V1 said something that our status does not say by itself.
+
+    Between its words for an appointment that stands nothing happens; and time alone changes what a
+    word means here, but not what V1 has done.
+    """
+    told = (*ENDED, "IN_PROGRESS")
+    return before != after and (after in told or before in ENDED)
+
+
 def _settle(kept: V1Row, reason: str) -> None:
-    is_merged = kept.reason.startswith("the same customer")
-    state = RowState.MERGED if is_merged else RowState.IMPORTED
+    state = RowState.MERGED if is_twin(kept) else RowState.IMPORTED
     settle_row(kept.pk, state=state, target=kept.target, reason=reason)
 
 

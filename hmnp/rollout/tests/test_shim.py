@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -166,6 +167,37 @@ def test_what_v1_changes_is_followed_and_its_money_counted() -> None:
     assert not SlotClaim.objects.filter(state=ClaimState.BOOKED).exists()
     with connection.cursor() as cursor:
         assert find_breaches(cursor=cursor, invariants=all_invariants()) == []
+
+
+def test_only_what_v1_did_is_followed_and_what_it_cannot_be_is_a_case() -> None:
+    twin = v1_row("cm_twin", status="PAYMENT_PENDING")
+    report({"table": "Booking", "row": v1_row()}, {"table": "Booking", "row": twin})
+    booking = Booking.objects.get()
+    assert V1Row.objects.get(v1_id="cm_twin").state == "MERGED"
+
+    def then(row: dict[str, Any], day: int, **changes: Any) -> str:
+        changed = {**row, **changes, "updatedAt": f"2026-11-{day:02}T12:00:00.000Z"}
+        assert report({"table": "Booking", "row": changed}).status_code == 200
+        booking.refresh_from_db()
+        return booking.status
+
+    # The second click's own end is not the first one's.
+    assert then(twin, 2, status="CANCELLED_BY_STAFF") == BookingStatus.CONFIRMED
+    assert then(v1_row(), 3, status="SCHEDULED") == BookingStatus.CONFIRMED
+    version = booking.version
+    # What was changed here and not there stays.
+    Booking.objects.filter(pk=booking.pk).update(street="9 Corrected St")
+    assert then(v1_row(status="SCHEDULED"), 4, customerName="Bo Bee") == BookingStatus.CONFIRMED
+    assert (booking.street, booking.version) == ("9 Corrected St", version + 1)
+    assert then(v1_row(), 5, status="COMPLETED", customerName="Bo Bee") == BookingStatus.COMPLETED
+    assert not Case.objects.exists()
+    assert then(v1_row(), 6, status="CONFIRMED", customerName="Bo Bee") == BookingStatus.COMPLETED
+    assert Case.objects.get().repair == "follow_by_hand"
+    gone = {"table": "Booking", "row": {"id": "bk_1700_a"}, "deleted": True}
+    assert report(gone).status_code == 200
+    with connection.cursor() as cursor:
+        found = find_breaches(cursor=cursor, invariants=all_invariants())
+    assert [one for one in found if one.name != "timelines-are-chained"] == []
 
 
 def test_a_report_that_v1_did_not_sign_is_not_believed(settings: Settings) -> None:
