@@ -67,7 +67,13 @@ def _is_ready(checkout: Checkout) -> bool:
     return False
 
 
-def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout: Checkout) -> None:
+def _demonstrate(checkout: Checkout) -> None:
+    demo = checkout.make("demo")
+    shown = demo.communicate(timeout=120)[0]
+    assert demo.returncode == 0, shown
+
+
+def test_it_comes_up_is_shared_and_leaves_nothing_behind(checkout: Checkout) -> None:
     run = checkout.make("run")
     said = _wait_until_up(run)
     assert f"http://127.0.0.1:{checkout.port}/" in said
@@ -82,11 +88,8 @@ def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout
     assert int(checkout.manage("shell", "--no-imports", "-c", users)) >= 1
     assert {process.pid for process in checkout.processes()} == before
 
-    # The demonstration books on the running site, again and again.
-    for _ in range(2):
-        demo = checkout.make("demo")
-        shown = demo.communicate(timeout=120)[0]
-        assert demo.returncode == 0, shown
+    # The demonstration books on the running site.
+    _demonstrate(checkout)
 
     # A second run of the same checkout is refused and disturbs nothing.
     second = checkout.make("run", PORT="1", SANDBOX_PORT="2")
@@ -95,12 +98,28 @@ def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout
     assert f"already runs at http://127.0.0.1:{checkout.port}/" in refused
     assert _is_ready(checkout)
 
+    # Starting over stops a running site and deletes its data.
+    reset = checkout.make("reset")
+    assert reset.communicate(timeout=90)[0] is not None
+    assert reset.returncode == 0
+    run.communicate(timeout=30)
+    assert not (checkout.state() / "postgres").exists()
+    assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
+
+
+@pytest.mark.night
+def test_it_stops_when_told_and_the_next_start_is_quick_and_keeps_the_data(
+    checkout: Checkout,
+) -> None:
+    run = checkout.make("run")
+    _wait_until_up(run)
+    for _ in range(2):
+        _demonstrate(checkout)
     make_user = "from django.contrib.auth.models import User; User.objects.create_user('kept')"
     checkout.manage("shell", "--no-imports", "-c", make_user)
     _end(run, signal.SIGTERM)
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
-    # The next start is quick and keeps the data.
     started_at = time.monotonic()
     again = checkout.make("run")
     _wait_until_up(again)
@@ -111,13 +130,7 @@ def test_it_comes_up_is_shared_keeps_the_data_and_leaves_nothing_behind(checkout
         "print(User.objects.filter(username='kept').count())"
     )
     assert checkout.manage("shell", "--no-imports", "-c", find_user).strip() == "1"
-
-    # Starting over stops a running site and deletes its data.
-    reset = checkout.make("reset")
-    assert reset.communicate(timeout=90)[0] is not None
-    assert reset.returncode == 0
-    again.communicate(timeout=30)
-    assert not (checkout.state() / "postgres").exists()
+    _end(again, signal.SIGTERM)
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
 
@@ -168,6 +181,7 @@ def test_the_demonstration_starts_the_site_itself_and_stops_it_after(checkout: C
     assert checkout.wait_until_gone(seconds=DOWN_SECONDS) == []
 
 
+@pytest.mark.night
 def test_with_servers_from_outside_none_is_started_here(checkout: Checkout) -> None:
     outside = acquire(state=temporary_state_dir(prefix="hmnp-outside-"), is_throw_away=True)
     run = checkout.make("run", DATABASE_URL=outside.database_url, REDIS_URL=outside.redis_url)
