@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from bookings.models import Booking
 from bookings.states import LIVE_STATUSES
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case
-from hmnp.core.crashpoints import crashpoint
 from hmnp.rollout.importing.fates import RowFate, settle_rows, waiting
 from hmnp.rollout.models import V1Row
 from hmnp.rollout.states import RowState, Table
@@ -41,24 +41,30 @@ class Rows:
         self.payment_pk = {kept.v1_id: kept.pk for kept in payments}
 
 
-def import_bookings(*, context: Context) -> Iterator[int]:
-    """Take over every waiting booking, giving how many rows each step has dealt with."""
+@dataclass(frozen=True)
+class Step:
+    """How many bookings a step has dealt with; `is_bulk`: at once, without a calendar."""
+
+    count: int
+    is_bulk: bool
+
+
+def import_bookings(*, context: Context) -> Iterator[Step]:
+    """Take over every waiting booking, step by step."""
     while chunk := list(waiting(Table.BOOKING)[:CHUNK]):
         yield from import_chunk(chunk, context=context)
 
 
-def import_chunk(chunk: Sequence[V1Row], *, context: Context) -> Iterator[int]:
+def import_chunk(chunk: Sequence[V1Row], *, context: Context) -> Iterator[Step]:
     """Take over these bookings: what is over in one transaction, what is to come in small ones."""
     live, rows = _import_ended(chunk, context)
-    yield len(chunk) - len(live)
-    crashpoint("import.chunk")
+    yield Step(len(chunk) - len(live), is_bulk=True)
     # Day by day, and what is paid for before its unpaid twin.
     live.sort(key=lambda plan: (plan.booking.starts_at, -plan.booking.paid_cents, plan.v1_id))
     for start in range(0, len(live), LIVE_CHUNK):
         part = live[start : start + LIVE_CHUNK]
         transactions.run(lambda part=part: _write_live(part, rows, context.now))  # type: ignore[misc]  # bound in its own turn
-        yield len(part)
-        crashpoint("import.live")
+        yield Step(len(part), is_bulk=False)
 
 
 def import_ended_part(chunk: Sequence[V1Row], *, context: Context) -> None:

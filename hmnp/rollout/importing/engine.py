@@ -10,13 +10,13 @@ from datetime import datetime
 
 from django.db import connection
 
-from hmnp.rollout.importing.booking_chunks import import_bookings
+from hmnp.rollout.importing.booking_chunks import Step, import_bookings
 from hmnp.rollout.importing.changes import follow_changes
 from hmnp.rollout.importing.fates import RowFate, settle_rows, waiting
 from hmnp.rollout.importing.people_and_catalogue import import_small_tables
 from hmnp.rollout.importing.sources import Source
 from hmnp.rollout.importing.staging import Staged, stage
-from hmnp.rollout.importing.workers import import_in_parts
+from hmnp.rollout.importing.workers import WORKERS_LOCK, import_in_parts
 from hmnp.rollout.models import V1Row
 from hmnp.rollout.states import RowState, Table
 from hmnp.rollout.v1 import context as contexts
@@ -33,22 +33,45 @@ class AnotherImportRuns(Exception):
 
 @dataclass
 class Run:
-    """What one run did; `seconds`: for the bookings, without reading the export."""
+    """What one run did, and the seconds it took: in bulk, and those to come, one by one."""
 
     staged: Staged = field(default_factory=Staged)
-    bookings: int = 0
-    seconds: float = 0
+    bulk: int = 0
+    bulk_seconds: float = 0
+    live: int = 0
+    live_seconds: float = 0
     followed: int = 0
+
+    @property
+    def bookings(self) -> int:
+        """How many were dealt with."""
+        return self.bulk + self.live
+
+    def add(self, step: Step, seconds: float) -> None:
+        """Count a step."""
+        if step.is_bulk:
+            self.bulk += step.count
+            self.bulk_seconds += seconds
+        else:
+            self.live += step.count
+            self.live_seconds += seconds
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let one import run at a time. Raises `AnotherImportRuns`."""
+    """Let one import run at a time, also beside what a killed one has left running.
+
+    Raises `AnotherImportRuns`.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             raise AnotherImportRuns
         try:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [WORKERS_LOCK])
+            if not cursor.fetchone()[0]:
+                raise AnotherImportRuns
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [WORKERS_LOCK])
             yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
@@ -73,12 +96,14 @@ def take_over(*, now: datetime, run: Run, progress: Progress, jobs: int) -> None
     context = contexts.load(now=now)
     import_small_tables(context=context)
     began = time.monotonic()
-    run.bookings = import_in_parts(jobs=jobs, now=now, progress=progress)
-    total = run.bookings + waiting(Table.BOOKING).count()
-    for count in import_bookings(context=context):
-        run.bookings += count
+    parts = import_in_parts(jobs=jobs, now=now, progress=progress)
+    run.add(Step(parts, is_bulk=True), time.monotonic() - began)
+    total = parts + waiting(Table.BOOKING).count()
+    began = time.monotonic()
+    for step in import_bookings(context=context):
+        run.add(step, time.monotonic() - began)
         progress("bookings", run.bookings, total)
-    run.seconds = time.monotonic() - began
+        began = time.monotonic()
     run.followed = follow_changes(now=now, progress=progress)
     _refuse_orphans()
 

@@ -22,6 +22,8 @@ from hmnp.rollout.v1 import context as contexts
 
 logger = logging.getLogger(__name__)
 
+# Shared by the workers; any number that nobody else uses.
+WORKERS_LOCK = 8_261_125
 # Below this a second process costs more than it brings.
 _LEAST = 4 * CHUNK
 # What a child inherits and must neither use nor close: it is the parent's.
@@ -42,6 +44,7 @@ def import_in_parts(*, jobs: int, now: datetime, progress: Callable[[str, int, i
 
 
 def _fork(part: int, jobs: int, now: datetime) -> int:
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
@@ -49,6 +52,8 @@ def _fork(part: int, jobs: int, now: datetime) -> int:
     try:
         _inherited.append(connection.connection)
         connection.connection = None
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock_shared(%s)", [WORKERS_LOCK])
         context = contexts.load(now=now)
         after = 0
         while chunk := list(
@@ -57,6 +62,8 @@ def _fork(part: int, jobs: int, now: datetime) -> int:
             .extra(where=["id %% %s = %s"], params=[jobs, part])[:CHUNK]
         ):
             after = chunk[-1].pk
+            if os.getppid() != parent:
+                break
             import_ended_part(chunk, context=context)
         code = 0
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from hmnp.rollout.models import V1Row
 from hmnp.rollout.tests.v1 import at, iso, v1_row
 from integrations import reminders
 from integrations.models import ExternalRef, OutboxJob
+from payments.actions.import_payments import FormerPayment, import_payments
 from payments.books import LedgerEntry
 from payments.models import Payment, Refund
 from services.tests.fixtures import Catalogue
@@ -148,13 +150,14 @@ def test_killed_between_two_steps_it_goes_on_where_it_was(
     monkeypatch.setattr(booking_chunks, "CHUNK", 20)
     steps = 0
 
-    def dies(name: str) -> None:
+    def dies(*, payments: Sequence[FormerPayment]) -> None:
         nonlocal steps
         steps += 1
+        import_payments(payments=payments)
         if steps == 3:
-            raise KeyboardInterrupt(name)
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(booking_chunks, "crashpoint", dies)
+    monkeypatch.setattr(booking_chunks, "import_payments", dies)
     with pytest.raises(KeyboardInterrupt):
         the_import(export)
     assert 0 < V1Row.objects.filter(table="Booking", state="PENDING").count() < 120

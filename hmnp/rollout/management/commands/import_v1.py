@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,8 @@ class Command(BaseCommand):
         rejects = options["rejects"] or self._beside(options)
         refused = write_rejects(path=rejects, staged=run.staged)
         self.stdout.write(f"\n{refused:,} refused rows are in {rejects} (personal data)")
-        if run.bookings:
-            self.stdout.write(
-                f"{run.bookings:,} bookings in {run.seconds:.1f} s: "
-                f"{run.bookings / run.seconds:,.0f} a second; with the reading of all rows "
-                f"{seconds:.1f} s: {run.bookings / seconds:,.0f} a second"
-            )
+        for line in _speed(run, seconds):
+            self.stdout.write(line)
         if report.differences:
             raise CommandError("Not everything agrees:\n  " + "\n  ".join(report.differences))
         self.stdout.write(self.style.SUCCESS("Counts and money agree."))
@@ -110,3 +107,14 @@ class Command(BaseCommand):
     def _end_progress(self) -> None:
         if self.stderr.isatty():
             self.stderr.write("")
+
+
+def _speed(run: engine.Run, seconds: float) -> Iterator[str]:
+    """Say how fast it went, each part for itself."""
+    if run.bulk and run.bulk_seconds:
+        rate = run.bulk / run.bulk_seconds
+        yield f"{run.bulk:,} bookings in bulk: {run.bulk_seconds:.1f} s, {rate:,.0f} a second"
+    if run.live:
+        yield f"{run.live:,} to come, each claimed: {run.live_seconds:.1f} s"
+    if run.bookings:
+        yield f"all of it, the reading included: {seconds:.1f} s"
