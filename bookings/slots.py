@@ -21,6 +21,7 @@ from hmnp.core import transactions
 from hmnp.core.times import local_date, rfc3339
 from services import travel
 from services.definitions import ServiceDefinition
+from services.errors import OutOfServiceArea
 
 T = TypeVar("T")
 
@@ -107,13 +108,18 @@ def alternatives(
 ) -> dict[str, Any]:
     """Give the next three times as an error's details."""
     zone = service.timezone
+    try:
+        slots = next_slots(service=service, zip_code=zip_code, after=after, now=now)
+    except OutOfServiceArea:
+        # Only staff come so far, by an agreed fee; to nobody is a time offered there.
+        slots = []
     return {
         "alternatives": [
             {
                 "startTime": rfc3339(slot.starts_at, zone=zone),
                 "endTime": rfc3339(slot.ends_at, zone=zone),
             }
-            for slot in next_slots(service=service, zip_code=zip_code, after=after, now=now)
+            for slot in slots
         ]
     }
 

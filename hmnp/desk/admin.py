@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,14 +23,20 @@ from unfold.forms import ActionForm
 from bookings.admin import ReadOnlyMixin
 from bookings.models import Booking
 from hmnp.core.cases import CaseKind
-from hmnp.core.errors import DomainError
+from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from hmnp.core.money import show
 from hmnp.core.pages import clock
 from hmnp.desk import wording
 from hmnp.desk.actions.close_case import close_case
+from hmnp.desk.actions.give_case_back import give_case_back
+from hmnp.desk.actions.repair_case import repair_case
 from hmnp.desk.actions.take_case import take_case
 from hmnp.desk.alerts_admin import AlertAdmin as AlertAdmin  # registered with it
+from hmnp.desk.asking import actor_of
+from hmnp.desk.case_ways import ways_for
 from hmnp.desk.models import Case
+from hmnp.desk.repairs import Repair, repairs_for
+from hmnp.desk.today_page import age
 
 _NONE = "–"
 
@@ -79,8 +86,8 @@ class CloseForm(ActionForm):
 
 @admin.register(Case)
 class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
-    list_display = ["since", "what", "summary", "booking", "taken_by", "closed_how"]
-    list_display_links = ["since", "what"]
+    list_display = ["waits", "what", "summary", "booking", "next_step", "taken_by", "closed_how"]
+    list_display_links = ["waits", "what"]
     list_filter = [OpenFilter, KindFilter]
     show_facets = admin.ShowFacets.NEVER
     list_select_related = ["taken_by"]
@@ -95,7 +102,8 @@ class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         """Add what the booking is called."""
         reference = Booking.objects.filter(pk=OuterRef("booking_id")).values("reference")
-        return super().get_queryset(request).annotate(booking_reference=Subquery(reference))
+        cases: QuerySet[Case] = super().get_queryset(request)
+        return cases.annotate(booking_reference=Subquery(reference))
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may take and close cases."""
@@ -113,18 +121,32 @@ class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
 
     @admin.display(description="Booking", ordering=F("booking_reference"))
     def booking(self, case: Case) -> str:
-        """Lead to the booking's money, where most repairs are made."""
+        """Lead to the booking's page."""
         reference = getattr(case, "booking_reference", None)
         if not reference:
             return _NONE
-        return format_html(
-            '<a href="{}">{}</a>', reverse("admin-booking-money", args=[case.booking_id]), reference
-        )
+        address = reverse("admin:bookings_booking_change", args=[case.booking_id])
+        return format_html('<a href="{}">{}</a>', address, reference)
+
+    @admin.display(description="Waits for", ordering="opened_at")
+    def waits(self, case: Case) -> str:
+        """Say how long it has waited, or waited until it was closed."""
+        return age(case.opened_at, now=case.closed_at or timezone.now())
+
+    @admin.display(description="Next")
+    def next_step(self, case: Case) -> str:
+        """Lead to the suggested repair."""
+        if case.closed_at is not None:
+            return _NONE
+        known = repairs_for(case)
+        words = known[0].label if known else "See what to do"
+        address = reverse("admin:desk_case_change", args=[case.pk])
+        return format_html('<a href="{}#repair">{}</a>', address, words)
 
     @admin.display(description="What to do")
     def advice(self, case: Case) -> str:
         """Say what is suggested."""
-        return wording.repair_in_words(case.repair) or _NONE
+        return wording.repair_in_words(case.repair, kind=case.kind) or _NONE
 
     @admin.display(description="Details")
     def facts(self, case: Case) -> str:
@@ -167,7 +189,9 @@ class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Call the list by its name."""
-        return super().changelist_view(request, {**(extra_context or {}), "title": "Cases"})
+        named = {**(extra_context or {}), "title": "Cases"}
+        answer: HttpResponse = super().changelist_view(request, named)
+        return answer
 
     def change_view(
         self,
@@ -190,27 +214,50 @@ class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
             "title": self.what(case) if case else "Case",
             "subtitle": getattr(case, "booking_reference", None),
             "may_decide": self.has_decide_permission(request),
+            "repairs": _allowed(request, case) if case and case.closed_at is None else [],
+            "ways": ways_for(case) if case and case.closed_at is None else [],
+            "deeds": case.deeds.select_related("user") if case else [],
         }
-        return super().change_view(
+        answer: HttpResponse = super().change_view(
             request, object_id, form_url, {**(extra_context or {}), **context}
         )
+        return answer
 
     def _decide(self, request: HttpRequest, case: Case, deed: str) -> None:
-        now, user = timezone.now(), request.user
         try:
-            if deed == "take":
-                take_case(case_id=case.pk, user=user, now=now)  # type: ignore[arg-type]  # the admin lets only users in
-                done = "You see to it."
-            elif deed == "close":
-                how = request.POST.get("how", "")
-                close_case(case_id=case.pk, how=how, user=user, now=now)  # type: ignore[arg-type]  # the admin lets only users in
-                done = "Closed."
-            else:
-                raise Http404
+            done = self._do(request, case, deed)
         except DomainError as error:
             self.message_user(request, f"{self.what(case)}: {error.message}", messages.ERROR)
         else:
             self.message_user(request, f"{self.what(case)}: {done}", messages.SUCCESS)
+
+    def _do(self, request: HttpRequest, case: Case, deed: str) -> str:
+        now, user = timezone.now(), request.user
+        assert not isinstance(user, AnonymousUser)  # noqa: S101 -- the door lets none in; for the type
+        match deed:
+            case "take":
+                take_case(case_id=case.pk, user=user, now=now)
+                return "You see to it."
+            case "give_back":
+                give_case_back(case_id=case.pk, user=user, now=now)
+                return "It is in nobody's hands."
+            case "close":
+                how = request.POST.get("how", "")
+                close_case(case_id=case.pk, how=how, user=user, now=now)
+                return "Closed."
+        repair = next((one for one in _allowed(request, case) if one.code == deed), None)
+        if repair is None:
+            raise Http404
+        words = request.POST.get("words", "").strip()[:200]
+        if repair.asks and not words:
+            raise ValidationFailed(Fault("words", "required", f"Say this too: {repair.asks}."))
+        actor = actor_of(request)
+        return repair_case(case=case, repair=repair, words=words, user=user, actor=actor, now=now)
+
+
+def _allowed(request: HttpRequest, case: Case) -> list[Repair]:
+    """Give the repairs this member of staff may make."""
+    return [one for one in repairs_for(case) if request.user.has_perm(one.permission)]
 
 
 def _moment(at: datetime) -> str:

@@ -11,6 +11,7 @@ from hmnp.desk.alert_models import Alert as Alert
 from hmnp.desk.alert_models import AlertNotice as AlertNotice
 from hmnp.desk.alert_models import AlertRule as AlertRule
 from hmnp.desk.alert_models import AlertWatch as AlertWatch
+from hmnp.desk.case_models import CaseDeed as CaseDeed
 from hmnp.desk.metric_models import MetricBucket as MetricBucket
 from hmnp.desk.metric_models import Reading as Reading
 

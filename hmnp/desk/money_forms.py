@@ -12,10 +12,17 @@ from payments.states import PaymentMethod
 class DollarsField(forms.DecimalField):
     """An amount as people write it; cents in Python."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        label: str = "Amount in dollars",
+        required: bool = True,
+        least_cents: int = 1,
+    ) -> None:
         super().__init__(
-            label="Amount in dollars",
-            min_value=Decimal("0.01"),
+            label=label,
+            required=required,
+            min_value=Decimal(least_cents) / 100,
             max_digits=9,
             decimal_places=2,
             widget=forms.NumberInput(attrs={"step": "0.01", "inputmode": "decimal"}),

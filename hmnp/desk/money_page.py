@@ -22,12 +22,11 @@ from bookings.models import Booking
 from bookings.pages.summary import status_of
 from bookings.policy import Settlement
 from bookings.states import BookingStatus
-from hmnp.accounts.principals import Kind, Principal, user_agent
-from hmnp.core.client_address import client_ip
 from hmnp.core.context import Actor, ActorType
 from hmnp.core.errors import DomainError, PreconditionFailed
 from hmnp.core.money import show
 from hmnp.core.pages import new_form_key
+from hmnp.desk.asking import actor_of
 from hmnp.desk.models import Case
 from hmnp.desk.money_forms import CancelForm, HandForm, RefundForm, TakeForm, WaiveForm
 from payments.actions.record_offline_payment import record_offline_payment
@@ -233,6 +232,18 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
     }
 
 
+def outstanding_deeds(booking: Booking) -> list[tuple[str, str]]:
+    """Give what may be done about a booking's money now: the place on its page, and the words."""
+    found = []
+    if booking.amount_due_cents or booking.balance_due_cents:
+        found += [("take", "Take cash or a check"), ("link", "Send a pay link")]
+    if booking.status == BookingStatus.PENDING_PAYMENT:
+        found.append(("waive", "Waive what is due"))
+    if booking.net_paid_cents > 0:
+        found.append(("refund", "Give a part back"))
+    return found
+
+
 def _names(recorded_by: list[str]) -> dict[str, str]:
     """Give what members of staff are called, by how rows name them."""
     ids = {name.removeprefix(_ADMIN) for name in recorded_by if name.startswith(_ADMIN)}
@@ -274,13 +285,3 @@ def _refund_form(booking: Booking, sent: Any) -> RefundForm:
     if isinstance(field, forms.ChoiceField):
         field.choices = choices
     return form
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Give the member of staff who asks, as the timeline names them."""
-    return Principal(
-        kind=Kind.STAFF,
-        ip=client_ip(request),
-        user_agent=user_agent(request),
-        user=request.user if request.user.is_authenticated else None,
-    ).actor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -35,22 +36,32 @@ def booking_outside(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if request.method == "POST":
         _act_on_booking(request, booking)
         return redirect("admin-booking-outside", booking_id=booking_id)
-    held = standing.held_for(booking_id=booking.pk)
-    sent = list(standing.messages_for(booking_id=booking.pk))
+    held, sent = held_rows(booking), message_rows(booking)
+    jobs = [row["held"].job for row in held] + [row["job"] for row in sent]
     context = {
         **admin.site.each_context(request),
         "title": f"Outside systems of {booking.reference}",
         "booking": booking,
-        "systems": [{"held": one, "name": NAMES[one.destination]} for one in held],
-        "messages_sent": [
-            {"job": job, "what": f"{job.message_kind.replace('_', ' ')} ({_name(job)})"}
-            for job in sent
-        ],
-        "is_any_dead": any(job.state == JobState.DEAD for job in sent)
-        or any(one.job is not None and one.job.state == JobState.DEAD for one in held),
+        "systems": held,
+        "messages_sent": sent,
+        "is_any_dead": any(job is not None and job.state == JobState.DEAD for job in jobs),
         "may_change": request.user.has_perm("integrations.change_outboxjob"),
     }
     return render(request, "desk/booking_outside.html", context)
+
+
+def held_rows(booking: Booking) -> list[dict[str, Any]]:
+    """Give what each system holds for a booking, named."""
+    held = standing.held_for(booking_id=booking.pk)
+    return [{"held": one, "name": NAMES[one.destination]} for one in held]
+
+
+def message_rows(booking: Booking) -> list[dict[str, Any]]:
+    """Give a booking's messages, newest first, each with what it is."""
+    return [
+        {"job": job, "what": f"{job.message_kind.replace('_', ' ')} ({_name(job)})"}
+        for job in standing.messages_for(booking_id=booking.pk)
+    ]
 
 
 def _name(job: OutboxJob) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 
-from bookings.models import Booking
+from bookings.models import Booking, Notary
 
-ALL = "bookings.view_booking"
+SEE_ALL = "bookings.view_booking"
+CHANGE_ALL = "bookings.change_booking"
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`notary_ids` is None for who sees everybody's."""
+    """`notary_ids` is None for who sees everybody's; who is no notary either has an empty list."""
 
     notary_ids: list[int] | None
+    may_change: bool = False
 
     @property
     def is_all(self) -> bool:
@@ -32,10 +33,8 @@ class Reach:
 
 
 def reach_of(user: AbstractBaseUser | AnonymousUser) -> Reach:
-    """Tell how far a member of staff sees; who neither leads the desk nor is a notary, nothing.
-
-    Raises `PermissionDenied`.
-    """
-    if user.has_perm(ALL):  # type: ignore[union-attr]  # every user of ours has permissions
-        return Reach(None)
-    raise PermissionDenied
+    """Tell how far a member of staff sees, and whether they may change all that they see."""
+    assert hasattr(user, "has_perm")  # noqa: S101 -- every user of ours has; for the type
+    if user.has_perm(SEE_ALL):
+        return Reach(None, may_change=user.has_perm(CHANGE_ALL))
+    return Reach(list(Notary.objects.filter(user_id=user.pk).values_list("pk", flat=True)))

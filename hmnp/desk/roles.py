@@ -48,6 +48,7 @@ _DISPATCHER = (
 )
 _FINANCE = (
     *_SEE_BOOKINGS,
+    "bookings.export_booking",
     "bookings.view_notary",
     *_SEE_MONEY,
     *_SEE_BOOKS,

@@ -58,8 +58,38 @@ _REPAIRS = {
     "booking.",
     "follow_by_hand": "V1 changed this booking in a way that the booking here cannot follow. Make "
     "the two agree by hand.",
+    "replay_job": "Try it again. If it is given up again, its last word says what is wrong there.",
+    "resume_destination": "Put right what it was paused for, then resume it.",
+    "call_customer": "Call the customer: another session, or an appointment in person, which the "
+    "booking's own page offers them.",
+    "correct_address": "Call the customer for the right address and put it into the booking; what "
+    "did not arrive is sent again, and the case closes itself.",
     "take_again": "Nothing: the next run takes the event that Stripe could not deliver.",
 }
+
+# What cases that come without a suggestion ask for.
+_BY_KIND = {
+    CaseKind.OUTSIDE_CHANGE: "Decide which of the two is right. If the booking is, put it back; if "
+    "what was changed outside is, change the booking here; then close the case.",
+    CaseKind.OUTSIDE_MISMATCH: "Look there and here what differs, put right whichever is wrong, "
+    "and close the case; what the booking says can be sent again.",
+}
+# Why a notary cannot take a job, said of the notary.
+_REASONS = {
+    "OUTSIDE_HOURS": "Does not work then",
+    "DAY_OFF": "Has a day off",
+    "HELD": "Has another appointment then",
+    "TRAVEL_IN": "Cannot be there in time from the appointment before",
+    "TRAVEL_OUT": "Could not reach the next appointment in time",
+    "BUSY": "Is busy by their own calendar",
+    "CAPACITY": "Has as many appointments that day as they take",
+    "NO_SKILL": "Does not do this service",
+}
+
+
+def reason_in_words(reason: str) -> str:
+    """Give `Has a day off` for `DAY_OFF`."""
+    return _REASONS.get(reason) or _readable(reason)
 
 
 def kind_in_words(kind: str) -> str:
@@ -68,8 +98,10 @@ def kind_in_words(kind: str) -> str:
     return known or _readable(kind)
 
 
-def repair_in_words(repair: str) -> str:
-    """Say what is suggested, in a sentence."""
+def repair_in_words(repair: str, *, kind: str = "") -> str:
+    """Say what is suggested, in a sentence; without a suggestion, what the kind asks for."""
+    if not repair:
+        return _BY_KIND.get(kind, "")
     return _REPAIRS.get(repair) or _readable(repair)
 
 

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.core.errors import DomainError, Fault, ValidationFailed
+from hmnp.desk.actions.record_deed import record_deed
+from hmnp.desk.case_models import Deed
 from hmnp.desk.models import Case
 
 
@@ -34,6 +36,7 @@ def close_case(*, case_id: int, how: str, user: AbstractBaseUser, now: datetime)
             raise CaseAlreadyClosed
         case = Case.objects.get(pk=case_id)
         record_change(instance=case, changes={"closed_by": ("", user.pk)})
+        record_deed(case_id=case_id, deed=Deed.CLOSED, user=user, now=now, words=how.strip())
         return case
 
     return transactions.run(work)

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.desk.actions.close_case import CaseAlreadyClosed
+from hmnp.desk.actions.record_deed import record_deed
+from hmnp.desk.case_models import Deed
 from hmnp.desk.models import Case
 
 
@@ -22,5 +24,6 @@ def take_case(*, case_id: int, user: AbstractBaseUser, now: datetime) -> None:
         if taken != 1:
             raise CaseAlreadyClosed
         record_change(instance=Case.objects.get(pk=case_id), changes={"taken_by": ("", user.pk)})
+        record_deed(case_id=case_id, deed=Deed.TAKEN, user=user, now=now)
 
     transactions.run(work)

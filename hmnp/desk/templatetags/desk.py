@@ -28,3 +28,15 @@ def short(words: str) -> str:
     for long_word, short_word in (("minute", "min"), ("hour", "h")):
         words = words.replace(f"{long_word}s", short_word).replace(long_word, short_word)
     return words
+
+
+@register.filter
+def words(code: str) -> str:
+    """Give `partially refunded` for `PARTIALLY_REFUNDED`."""
+    return code.replace("_", " ").lower()
+
+
+@register.filter
+def capfirst_lower(code: str) -> str:
+    """Give `Card` for `CARD`."""
+    return code.capitalize()

@@ -1,0 +1,126 @@
+"""The list of bookings: narrowed, fast whatever its length, and as a harmless file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bookings.models import Booking
+from bookings.tests.browsing import text_of
+from bookings.tests.factories import NOW, STAFF, TUESDAY_10, a_notary, book, customer
+from hmnp.accounts.tests.desk_door import open_desk
+from hmnp.core import paging
+from hmnp.core.paging import CappedPaginator
+from hmnp.desk.export_page import safe
+from services.tests.fixtures import Catalogue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/admin/bookings/booking/"
+CSV = f"{LIST}export.csv"
+
+
+@pytest.fixture(autouse=True)
+def _monday_morning() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def staff() -> User:
+    """Somebody who may see the list."""
+    user = User.objects.create_user("vic", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_booking"))
+    return user
+
+
+@pytest.fixture
+def desk(client: Client, staff: User, catalogue: Catalogue) -> Client:
+    a_notary()
+    open_desk(client, staff)
+    return client
+
+
+def rows_of(answer: Any) -> list[dict[str, str]]:
+    """Read a file as a spreadsheet does."""
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_it_asks_ten_questions_at_most_however_long_it_is(desk: Client) -> None:
+    counts = []
+    for hours in (0, 2, 4):
+        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF)
+        with CaptureQueriesContext(connection) as asked:
+            assert desk.get(LIST, {"q": "ada", "when": "tomorrow"}).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[-1] <= 10, [query["sql"][:90] for query in asked]
+
+
+def test_it_counts_no_further_than_its_pages_reach(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "CAP", 1)
+    for hours in (0, 2):
+        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF)
+    with CaptureQueriesContext(connection) as asked:
+        assert CappedPaginator(Booking.objects.all(), 50).count == 1
+    assert "LIMIT 1" in asked[0]["sql"]
+
+
+def test_it_is_narrowed_by_day_and_search(desk: Client) -> None:
+    first = book(starts_at=TUESDAY_10, actor=STAFF)
+    second = book(
+        starts_at=TUESDAY_10 + timedelta(days=1), actor=STAFF, who=customer(name="Ben Fold")
+    )
+    for asked, found, left in (
+        ({"when": "tomorrow"}, first, second),
+        ({"q": "fold ben"}, second, first),
+        ({"starts_at_from": "2027-03-03", "starts_at_to": "2027-03-03"}, second, first),
+    ):
+        said = text_of(desk.get(LIST, asked))
+        assert found.reference in said
+        assert left.reference not in said
+
+
+def test_the_file_has_what_the_list_has_and_who_took_it_is_kept(desk: Client, staff: User) -> None:
+    book(starts_at=TUESDAY_10, actor=STAFF)
+    evil = '=HYPERLINK("http://evil")'
+    book(starts_at=TUESDAY_10 + timedelta(days=1), actor=STAFF, who=customer(name=evil))
+    assert desk.get(CSV).status_code == 403
+    assert "Download as CSV" not in text_of(desk.get(LIST))
+    staff.user_permissions.add(Permission.objects.get(codename="export_booking"))
+    assert "Download as CSV" in text_of(desk.get(LIST))
+    answer = desk.get(CSV)
+    assert answer["Content-Disposition"] == 'attachment; filename="bookings-2027-03-01.csv"'
+    newer, older = rows_of(answer)
+    assert newer["Customer"] == f"'{evil}"
+    assert (older["Date"], older["Start"], older["Price"]) == ("2027-03-02", "10:00", "85.00")
+    assert older["Phone"] == "'(713) 555-0123".lstrip("'")
+    assert [row["Date"] for row in rows_of(desk.get(CSV, {"when": "tomorrow"}))] == ["2027-03-02"]
+    assert rows_of(desk.get(CSV, {"q": "evil"}))[0]["Customer"] == f"'{evil}"
+    kept = list(LogEntry.objects.order_by("pk").values_list("user__username", "change_message"))
+    assert kept[1] == ("vic", "Downloaded the list of bookings as CSV: when=tomorrow")
+    # What was searched for may be somebody's name.
+    assert kept[2][1].endswith("q=…")
+    assert desk.post(CSV).status_code == 405
+    assert desk.get(CSV, {"starts_at__nonsense": "1"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "  =1", "＝1", "\u00a0-1"]
+)
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert safe(text) == f"'{text}"
+    assert safe(f"a{text}") == f"a{text}"
