@@ -57,6 +57,7 @@ NOT_AUDITED = {
     "desk.Alert": ITSELF,
     "desk.AlertNotice": FOLLOWS,
     "desk.AlertWatch": MACHINERY,
+    "desk.CaseDeed": ITSELF,
     "desk.MetricBucket": FOLLOWS,
     "desk.Reading": FOLLOWS,
     "rollout.V1Row": ITSELF,
