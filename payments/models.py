@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -110,6 +111,8 @@ class Payment(models.Model):
             models.Index(
                 fields=["run_at"], condition=Q(late_since__isnull=False), name="payment_late_due"
             ),
+            # An hour's figures are derived by it; such an index is tiny.
+            BrinIndex(fields=["created_at"], name="payment_by_time", autosummarize=True),
         ]
 
     def __str__(self) -> str:
