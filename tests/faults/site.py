@@ -21,6 +21,7 @@ import psycopg
 import pytest
 import redis
 from celery import Celery
+from kombu import pools
 
 from hmnp.core import invariants
 from hmnp.dev.embedded import as_the_site
@@ -133,6 +134,12 @@ class Site:
             for name in names:
                 self.children[name].kill()
             self.start(*names)
+
+    def connect_anew(self) -> None:
+        """Forget the connections to a broker that was killed."""
+        self.broker.close()
+        pools.reset()
+        self.broker = celery_client(broker=self.live.environment["CELERY_BROKER_URL"])
 
     def revive(self) -> None:
         """Start what has ended by itself, as a process manager would."""

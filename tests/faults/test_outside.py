@@ -188,6 +188,7 @@ def test_a_redis_killed_again_and_again_stops_no_booking_and_loses_no_job(
             flow.run(until=step)
     if own_redis.process is not None and own_redis.process.poll() is not None:
         own_redis.start()
+    site.connect_anew()
     assert [flow.name for flow in flows if flow.refusal or flow.lost] == []
     site.quiesce(rounds=ROUNDS)
     judge(site, flows)
