@@ -1,6 +1,6 @@
 from importlib import import_module
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import pre_save
 
 
@@ -15,6 +15,8 @@ class AccountsConfig(AppConfig):
         Also bring the check that no demo account is among real ones.
         """
         import_module("hmnp.accounts.demo_staff")
+        # As the desk's pages name where one is.
+        apps.get_app_config("auth").verbose_name = "People"
         audit = import_module("hmnp.accounts.audit")
         pre_save.connect(
             audit.stamp, sender=import_module("auditlog.models").LogEntry, dispatch_uid="audit"

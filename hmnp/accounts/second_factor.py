@@ -11,7 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 from django.utils import timezone
 
-_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+# What a person has; recovery codes only stand in for these.
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def is_proven(request: HttpRequest) -> bool:
@@ -32,7 +33,7 @@ def is_proven(request: HttpRequest) -> bool:
 
 def has_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Tell whether the user has an authenticator app or a passkey."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=_FACTORS).exists()
+    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
 
 
 def may_enter(request: HttpRequest) -> bool:

@@ -12,15 +12,23 @@ from django.urls import reverse
 
 @dataclass(frozen=True)
 class Entry:
-    """One link: shown to whoever has `permission`."""
+    """One link: shown to whoever has `permission`, to all of staff without one."""
 
     title: str
     url: str
     icon: str
-    permission: str
+    permission: str = ""
 
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "Today",
+        (
+            Entry("Today", "admin-today", "today"),
+            Entry("Weeks", "admin-week", "calendar_view_week"),
+            Entry("New booking", "admin-new-booking", "add_call", "bookings.add_booking"),
+        ),
+    ),
     (
         "Bookings",
         (
@@ -41,9 +49,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("How it goes", "admin-dashboard", "monitoring", "desk.view_metricbucket"),
             Entry("Alerts", "admin:desk_alert_changelist", "notifications", "desk.view_alert"),
-            Entry(
-                "Thresholds", "admin:desk_alertrule_changelist", "tune", "desk.view_alertrule"
-            ),
+            Entry("Thresholds", "admin:desk_alertrule_changelist", "tune", "desk.view_alertrule"),
         ),
     ),
     (
@@ -62,9 +68,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry(
                 "Mismatches", "admin:payments_mismatch_changelist", "rule", "payments.view_mismatch"
             ),
-            Entry(
-                "Statements", "admin-statement", "request_quote", "payments.view_ledgerentry"
-            ),
+            Entry("Statements", "admin-statement", "request_quote", "payments.view_ledgerentry"),
         ),
     ),
     (
@@ -188,7 +192,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": entry.title, "icon": entry.icon, "link": reverse(entry.url)}
                 for entry in entries
-                if request.user.has_perm(entry.permission)
+                if not entry.permission or request.user.has_perm(entry.permission)
             ],
         }
         for title, entries in GROUPS
@@ -199,3 +203,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def mark(request: HttpRequest) -> str:
     """Give the address of the company's mark."""
     return static("img/seal.svg")
+
+
+def account(request: HttpRequest) -> list[dict[str, str]]:
+    """Give what everybody may do about their own way in."""
+    return [
+        {"title": "Your second step", "link": reverse("mfa_index")},
+        {"title": "Change your password", "link": reverse("account_change_password")},
+    ]

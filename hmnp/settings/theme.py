@@ -59,6 +59,7 @@ def theme(*, name: str) -> dict[str, Any]:
                 "important-dark": "#FFFFFF",
             },
         },
+        "ACCOUNT": {"navigation": "hmnp.desk.navigation.account"},
         "SIDEBAR": {
             "show_search": False,
             "command_search": False,
