@@ -110,6 +110,8 @@ class _Client:
             part = self.socket.recv(262_144)
         except BlockingIOError:
             return False
+        if not part and self.is_closing and _LENGTH not in self.answer.lower():
+            return True
         if not part:
             raise ConnectionError(f"closed within an answer: {self.answer[:200]!r}")
         self.answer = self.answer + part if self.answer else part
@@ -120,6 +122,9 @@ class _Client:
         self.is_closing = _CLOSE in head
         if _CHUNKED in head:
             return self.answer.endswith(_LAST_CHUNK)
+        if self.is_closing and _LENGTH not in head:
+            # The body ends with the connection.
+            return False
         return len(self.answer) >= end + 4 + _content_length(head)
 
 

@@ -145,17 +145,15 @@ class Ours:
             Target("partner", "booking of a partner, confirmed at once", self._book_now),
         ]
         if etag:
-            headers = {"If-None-Match": etag}
-            again = [client.request("GET", path, headers=headers) for _ in range(500)]
-            found.insert(
-                1,
-                Target(
-                    "not-modified",
-                    "availability, If-None-Match → 304",
-                    lambda seconds: _get(self.port, seconds, again, "") | {"status": 304},
-                ),
-            )
+            what = "availability, If-None-Match → 304"
+            found.insert(1, Target("not-modified", what, lambda one: self._unchanged(path, one)))
         return found
+
+    def _unchanged(self, path: str, seconds: float) -> Job:
+        # What was booked since the last round has changed it.
+        headers = {"If-None-Match": client.fetch(self._base + path)[0]["etag"]}
+        again = [client.request("GET", path, headers=headers) for _ in range(500)]
+        return _get(self.port, seconds, again, "") | {"status": 304}
 
     def _availability(self, *, days: int) -> str:
         asked = {"serviceId": _ONLINE, "date": self._day.isoformat(), "days": days}

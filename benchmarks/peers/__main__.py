@@ -113,6 +113,7 @@ def _pretix(running: Servers, peer: Peer) -> list[Target]:
         {"Authorization": f"Token {house['token']}"},
     )
     position = {"item": house["item"], "variation": None, "price": "35.00"}
+    carts = [{"cart_id": f"{number}@api", **position} for number in range(2000)]
     order = {
         "email": "ana.ruiz@example.com",
         "locale": "en",
@@ -129,14 +130,14 @@ def _pretix(running: Servers, peer: Peer) -> list[Target]:
             lambda seconds: _job(port, seconds, asked, contains, status=200),
         )
 
-    def post(name: str, what: str, path: str, body: Any, contains: str) -> Target:
-        asked = [client.request("POST", base + path, body=body, headers=key)]
+    def post(name: str, what: str, path: str, bodies: list[Any], contains: str) -> Target:
+        asked = [client.request("POST", base + path, body=body, headers=key) for body in bodies]
         return Target(name, what, lambda seconds: _job(port, seconds, asked, contains, status=201))
 
     return [
         get(f"/quotas/{house['quota']}/availability/", '"available"'),
-        post("pretix-cart", "pretix: cart position", "/cartpositions/", position, '"expires"'),
-        post("pretix-order", "pretix: order", "/orders/", order, '"secret"'),
+        post("pretix-cart", "pretix: cart position", "/cartpositions/", carts, '"expires"'),
+        post("pretix-order", "pretix: order", "/orders/", [order], '"secret"'),
     ]
 
 
@@ -145,9 +146,10 @@ def _appointment(running: Servers, peer: Peer) -> list[Target]:
         "PEER_DATABASE_URL": running.database("peer_appointment"),
         "DJANGO_SETTINGS_MODULE": "benchmarks.peers.appointment_settings",
     }
-    # It ships no migrations.
-    migrate = [peer.python, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"]
+    migrate = [peer.python, "-m", "django", "migrate", "--verbosity", "0"]
     running.run("appointment-migrate", migrate, environment)
+    # It ships no migrations of its own.
+    running.run("appointment-tables", [*migrate, "--run-syncdb"], environment)
     house_script = [peer.python, "-m", "benchmarks.peers.appointment_house"]
     house = json.loads(running.run("appointment-house", house_script, environment).splitlines()[-1])
     module = "benchmarks.peers.appointment_wsgi"
