@@ -51,11 +51,8 @@ POINTS = BY_CUSTOMERS | BY_STAFF | BY_LATE_MONEY | BY_OTHERS | BY_CONNECTORS
 BY_DAY = frozenset(
     {
         "create.before_commit",
-        "create.committed",
         "intent.created",
-        "update.committed",
         "cancel.committed",
-        "inbox.claimed",
         "outbox.sent",
         "close.cancelled",
         "refund.sent",
