@@ -46,6 +46,9 @@ _SECRET_PATH = re.compile(r"^(\w+ /calendar/).*")
 # PostgreSQL shows the row that broke a rule, whole: whose booking it is would be in the log.
 _ROW = re.compile(r"^DETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.DOTALL | re.MULTILINE)
 
+# Whoever asks for a page that is not there may have typed anything into the address bar.
+_MAIL_ADDRESS = re.compile(r"[^\s/@\"'<>()]+@[^\s/@\"'<>()]+\.\w+")
+
 EventDict = MutableMapping[str, Any]
 
 
@@ -55,9 +58,12 @@ def _keep_allowed(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if "request" in kept:
         path = str(kept["request"]).split("?", 1)[0]
         kept["request"] = _SECRET_PATH.sub(r"\1…", path)
-    for name in ("event", "exception"):
-        if "DETAIL:" in str(kept.get(name, "")):
-            kept[name] = _ROW.sub("DETAIL: …", str(kept[name]))
+    for name in ("event", "exception", "request"):
+        text = str(kept.get(name, ""))
+        if "DETAIL:" in text:
+            kept[name] = text = _ROW.sub("DETAIL: …", text)
+        if "@" in text:
+            kept[name] = _MAIL_ADDRESS.sub("…", text)
     return kept
 
 
