@@ -23,3 +23,5 @@ RATE_LIMIT_LOGIN = "off"
 RATE_LIMIT_CODE = "off"
 # A thread would write into tables that a test believes its own.
 METRICS_EVERY_SECONDS = env.float("METRICS_EVERY_SECONDS", default=0.0)
+# Tests count the mails that customers get.
+ALERT_EMAILS = []

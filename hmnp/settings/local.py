@@ -52,6 +52,8 @@ ANYMAIL = {
     "POSTMARK_API_URL": env.str("POSTMARK_API_URL", default=f"{SANDBOX_URL}/postmark/"),
     "WEBHOOK_SECRET": env.str("MAIL_WEBHOOK_SECRET", default="postmark:sandbox"),
 }
+# Into the sandbox's mailbox, like all mail.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=["owner@example.com"])
 COMPANY = {
     **COMPANY,
     "phone": env.str("COMPANY_PHONE", default="(713) 555-0142"),
