@@ -51,7 +51,7 @@ class InPeoplesUnits:
             shared["label"] = str(shared["label"]).capitalize()
             return MinuteOfDayField(**shared)
         if db_field.name == "weekdays":
-            kwargs["widget"] = UnfoldAdminTextInputWidget
+            kwargs |= {"widget": UnfoldAdminTextInputWidget, "show_hidden_initial": False}
         formfield: Field | None = super().formfield_for_dbfield(  # type: ignore[misc]  # a mixin
             db_field, request, **kwargs
         )

@@ -185,7 +185,7 @@ def test_only_a_seal_kept_elsewhere_tells_of_a_rewritten_past(
 ) -> None:
     kept = tmp_path / "seals"
     with behind_the_back() as cursor:
-        cursor.execute(f"UPDATE {TABLE} SET at = at - interval '3 days', hash = '', seq = seq + 9")
+        cursor.execute(f"UPDATE {TABLE} SET at = '2026-01-05 10:00+00', hash = '', seq = seq + 9")
         cursor.execute("DELETE FROM bookings_timelinehead; SELECT bookings_timeline_adopt()")
         kept.write_text(verify(capsys, "--seal"))
         day, count, root = kept.read_text().split()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 _GRANT = """
     GRANT USAGE ON SCHEMA {schema} TO {role};
@@ -45,10 +45,11 @@ def read_only_tables() -> list[str]:
     return _tables(settings.READ_ONLY_MODELS)
 
 
-def grant(*, role: str) -> None:
+def grant(*, role: str) -> bool:
     """Give the role what the application needs, and nothing that lets it rewrite what was.
 
-    Raises `NoSuchRole` and `RoleOwnsTables`.
+    Gives False when only the right to see other roles' sessions could not be given: the figures of
+    the database's health then count the site's own. Raises `NoSuchRole` and `RoleOwnsTables`.
     """
     quote = connection.ops.quote_name
     with transaction.atomic(), connection.cursor() as cursor:
@@ -64,6 +65,12 @@ def grant(*, role: str) -> None:
         cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {kept} FROM {quote(role)}")
         read = ", ".join(map(quote, read_only_tables()))
         cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {read} FROM {quote(role)}")
+        try:
+            with transaction.atomic():
+                cursor.execute(f"GRANT pg_read_all_stats TO {quote(role)}")
+        except ProgrammingError:
+            return False
+    return True
 
 
 def _tables(labels: list[str]) -> list[str]:

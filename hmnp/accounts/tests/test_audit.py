@@ -11,11 +11,12 @@ from auditlog.registry import auditlog
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from hmnp.accounts.audit import AuditMiddleware, record_change
 from hmnp.accounts.models import Partner
 from hmnp.accounts.principals import Kind, Principal
+from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.celery import app
 from hmnp.core.request_id import working_on
 from hmnp.core.tokens import ACCESS, Token
@@ -36,6 +37,7 @@ NOT_AUDITED = {
     "rest_framework_api_key.APIKey": "opens nothing here; ours are accounts.PartnerApiKey",
     "core.IdempotencyRecord": MACHINERY,
     "core.Version": MACHINERY,
+    "services.LegalMaximum": "comes with a release and is edited by nobody",
     "bookings.Booking": TOLD_BY_TIMELINE,
     "bookings.BookingDocument": TOLD_BY_TIMELINE,
     "bookings.PromoRedemption": TOLD_BY_TIMELINE,
@@ -145,6 +147,7 @@ def test_a_task_and_a_command_are_named_by_what_runs(db: None) -> None:
     rename()
     Partner.objects.create(name="By hand")
     by_task, by_hand = LogEntry.objects.order_by("id")
+    assert "api_keys" not in by_task.changes, "no column of its own"
     assert by_task.additional_data == {"actorType": "system", "program": "task tests.rename"}
     assert by_hand.additional_data["program"]
 
@@ -169,3 +172,19 @@ def test_rights_given_and_taken_are_told_and_an_account_that_did_something_stays
     assert [change["groups"]["operation"] for change in told[:2]] == ["add", "delete"]
     assert told[2] == {"password": ["•••", "•••"]}
     assert "permissions" in LogEntry.objects.get_for_object(group).first().changes
+
+
+def test_a_rows_history_is_the_logs_and_no_account_is_deleted(client: Client, db: None) -> None:
+    open_desk(client, User.objects.create_superuser("owner"))
+    other = staff()
+    page = client.get(f"/admin/auth/user/{other.pk}/history/", follow=True)
+    assert page.status_code == 200
+    shown = page.context["cl"].result_list
+    assert {(entry.object_pk, entry.content_type.model) for entry in shown} == {
+        (str(other.pk), "user")
+    }
+    assert client.post(f"/admin/auth/user/{other.pk}/delete/", {"post": "yes"}).status_code == 403
+    entry = client.get(f"/admin/auditlog/logentry/{shown[0].pk}/change/")
+    assert entry.status_code == 200
+    assert "•••" in entry.content.decode()
+    assert "dana@example.com" not in entry.content.decode()

@@ -31,7 +31,7 @@ class Command(BaseCommand):
             )
             return
         try:
-            app_role.grant(role=role)
+            sees_all = app_role.grant(role=role)
         except app_role.NoSuchRole as error:
             raise CommandError(
                 f"there is no role {role}: CREATE ROLE {role} LOGIN PASSWORD '…' first"
@@ -45,3 +45,8 @@ class Command(BaseCommand):
             + ", ".join([*app_role.append_only_tables(), *app_role.read_only_tables()])
             + "."
         )
+        if not sees_all:
+            self.stdout.write(
+                f"An administrator may GRANT pg_read_all_stats TO {role}: the database's health "
+                "then counts everybody's sessions, not only the site's."
+            )
