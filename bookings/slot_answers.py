@@ -1,35 +1,33 @@
-"""Free times that are only shown, kept by the day as they go out: family `slots`, 15 minutes.
+"""Free times that are only shown, a day at a time, from what is kept of the notaries' days.
 
-A day's key names the versions of all it was made from, read before the rows: the catalogue, the
-roster, and the claims of the days that can matter to it. What the clock alone changes is written
-in front of the value: the next hold to end, the next start to come inside the notice, the day that
-comes within the horizon. Holds and bookings never read this.
+What a day's kept days come to for one ZIP code is remembered by this process, under the same
+versions: worked out again by each process, never asked of Redis.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
-from bookings import schedules
+from django.db import connection
+
+from bookings import kept_days
 from bookings.availability import free_starts
+from bookings.kept_days import NEVER, SLOTS
+from bookings.schedules import Schedules
 from bookings.slots import Slot
 from hmnp.core import versions
-from hmnp.core.cache import Family, fetch
+from hmnp.core.metrics import count_cache
 from hmnp.core.times import local_date, midnight, rfc3339
 from services import areas, catalogue
 from services.catalogue import Look
 from services.definitions import ServiceDefinition
 
-SLOTS = Family("slots", 15 * 60)
-
 _DAY = timedelta(days=1)
-# Written for "nothing that the clock will change".
-_NEVER = 9_999_999_999.0
+_MOST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -43,38 +41,64 @@ class Wish:
     zone: ZoneInfo
 
 
+@dataclass(frozen=True)
+class DayAnswer:
+    """One day's free times as JSON without its brackets.
+
+    It stands until a hold ends, by the database's clock, and until a start comes inside the notice
+    or the day within the horizon, by ours.
+    """
+
+    body: bytes
+    next_expiry: float
+    next_edge: float
+
+    def stands(self, *, seen: Look, now: datetime) -> bool:
+        """Tell whether neither clock has changed it since."""
+        return seen.clock.timestamp() < self.next_expiry and now.timestamp() < self.next_edge
+
+
+# Emptied whole when it is full; it fills again in a moment.
+_remembered: dict[tuple[str, ...], DayAnswer] = {}
+
+
 def look(*, first_day: date, days: int) -> Look:
     """Read the catalogue, and the versions behind the free times of local days in any zone."""
-    # A zone's day is touched by three days of another's, and so are both its neighbours.
-    names = [versions.day_name(first_day + ahead * _DAY) for ahead in range(-2, days + 2)]
+    # A day of one zone is touched by up to three of another's.
+    names = [versions.day_name(first_day + ahead * _DAY) for ahead in range(-1, days + 1)]
     return catalogue.look(names=[versions.ROSTER, *names])
 
 
-def tag_of(*, wish: Wish, seen: Look) -> str:
-    """Give what stands for the versions a wish's answer is made from."""
-    last = wish.first_day + (wish.days - 1) * _DAY
-    first_names, last_names = _names(wish.service, wish.first_day), _names(wish.service, last)
-    names = [*first_names, *last_names] if wish.days > 1 else first_names
-    if wish.days > 2:
-        between = (wish.first_day + ahead * _DAY for ahead in range(1, wish.days - 1))
-        names += [name for day in between for name in _names(wish.service, day)]
-    return versions.digest(seen.numbers, names)
+def versions_of(*, wish: Wish, seen: Look) -> list[str]:
+    """Give for each day what stands for the versions its answer is made from."""
+    return [kept_days.version_of(service=wish.service, day=day, seen=seen) for day in _days(wish)]
 
 
-def free_times(*, wish: Wish, seen: Look, now: datetime) -> tuple[list[bytes], float]:
-    """Give each day's free times as JSON, without the brackets, and when the clock ends that.
-
-    Raises `UnknownZip` and `OutOfServiceArea`.
-    """
-    days = [wish.first_day + ahead * _DAY for ahead in range(wish.days)]
-    values = fetch(
-        family=SLOTS,
-        keys=[_key(wish, day, seen) for day in days],
-        build=partial(_build, wish, days, now),
-        is_fresh=partial(_is_fresh, clock=seen.clock.timestamp(), now=now.timestamp()),
-    )
-    parts = [value.split(b"\n", 1) for value in values]
-    return [body for _, body in parts], min(min(map(float, head.split())) for head, _ in parts)
+def free_times(
+    *, wish: Wish, seen: Look, day_versions: Sequence[str], now: datetime
+) -> list[DayAnswer]:
+    """Give each day's free times. Raises `UnknownZip` and `OutOfServiceArea`."""
+    days = _days(wish)
+    if connection.in_atomic_block:
+        return _work_out(wish, days, seen, now)
+    what = (wish.service.slug, wish.zip_code or "", wish.zone.key)
+    names = [
+        (*what, day.isoformat(), version) for day, version in zip(days, day_versions, strict=True)
+    ]
+    answers = [_remembered.get(name) for name in names]
+    standing = [one if one and one.stands(seen=seen, now=now) else None for one in answers]
+    missing = [index for index, one in enumerate(standing) if one is None]
+    for _ in range(len(days) - len(missing)):
+        count_cache(family=SLOTS.name, is_hit=True)
+    if missing:
+        # Those between are not wanted, but a run of days is read as one.
+        run = days[missing[0] : missing[-1] + 1]
+        worked_out = dict(zip(run, _work_out(wish, run, seen, now), strict=True))
+        if len(_remembered) > _MOST_REMEMBERED:
+            _remembered.clear()
+        for index in missing:
+            standing[index] = _remembered[names[index]] = worked_out[days[index]]
+    return [one for one in standing if one is not None]
 
 
 def free_slots_to_show(
@@ -82,8 +106,10 @@ def free_slots_to_show(
 ) -> list[Slot]:
     """Give what `bookings.slots.free_slots` gives, kept ones too: for pages."""
     wish = Wish(service, zip_code, first_day, days, service.timezone)
-    bodies, _ = free_times(wish=wish, seen=look(first_day=first_day, days=days), now=now)
-    slots = json.loads(b"[%s]" % b",".join(body for body in bodies if body))
+    seen = look(first_day=first_day, days=days)
+    day_versions = versions_of(wish=wish, seen=seen)
+    answers = free_times(wish=wish, seen=seen, day_versions=day_versions, now=now)
+    slots = json.loads(b"[%s]" % b",".join(one.body for one in answers if one.body))
     return [
         Slot(
             starts_at=datetime.fromisoformat(slot["startTime"]),
@@ -93,54 +119,38 @@ def free_slots_to_show(
     ]
 
 
-def _key(wish: Wish, day: date, seen: Look) -> str:
-    service = wish.service
-    version = versions.digest(seen.numbers, _names(service, day))
-    return f"{day}:{service.slug}:{wish.zip_code or '-'}:{wish.zone.key}:{version}"
+def _days(wish: Wish) -> list[date]:
+    return [wish.first_day + ahead * _DAY for ahead in range(wish.days)]
 
 
-def _names(service: ServiceDefinition, day: date) -> list[str]:
-    starts_at, ends_at = schedules.window(service=service, first_day=day, days=1)
-    return [
-        versions.CATALOGUE,
-        versions.ROSTER,
-        *versions.day_names(starts_at=starts_at, ends_at=ends_at),
-    ]
-
-
-def _is_fresh(value: bytes, *, clock: float, now: float) -> bool:
-    """Tell whether neither the database's clock nor ours has changed a value since."""
-    expiry, edge = value.split(b"\n", 1)[0].split()
-    return clock < float(expiry) and now < float(edge)
-
-
-def _build(
-    wish: Wish, days: Sequence[date], now: datetime, missing: Sequence[int]
-) -> Mapping[int, tuple[bytes, float]]:
+def _work_out(wish: Wish, days: Sequence[date], seen: Look, now: datetime) -> list[DayAnswer]:
     service = wish.service
     if service.area is not None and wish.zip_code:
         areas.check_served(area=service.area, zip_code=wish.zip_code)
-    first, last = days[missing[0]], days[missing[-1]]
-    loaded = schedules.load(service=service, first_day=first, days=(last - first).days + 1)
-    expiry = loaded.next_expiry.timestamp() if loaded.next_expiry else _NEVER
-    until_expiry = expiry - loaded.clock.timestamp()
-    made = {}
-    for index in missing:
-        starts = list(
-            free_starts(
-                service=service,
-                schedules=loaded.notaries,
-                blackouts=loaded.blackouts,
-                zip_code=wish.zip_code,
-                first_day=days[index],
-                days=1,
-                now=now,
-            )
+    kept = kept_days.load(service=service, days=days, seen=seen)
+    return [
+        _answer(wish, day, loaded, expiry, now)
+        for day, (loaded, expiry) in zip(days, kept, strict=True)
+    ]
+
+
+def _answer(wish: Wish, day: date, loaded: Schedules, expiry: float, now: datetime) -> DayAnswer:
+    starts = list(
+        free_starts(
+            service=wish.service,
+            schedules=loaded.notaries,
+            blackouts=loaded.blackouts,
+            zip_code=wish.zip_code,
+            first_day=day,
+            days=1,
+            now=now,
         )
-        edge = _next_edge(service=service, day=days[index], starts=starts, now=now)
-        value = b"%.6f %.6f\n%s" % (expiry, edge, _write(starts, service, wish.zone))
-        made[index] = value, min(until_expiry, edge - now.timestamp())
-    return made
+    )
+    return DayAnswer(
+        body=_write(starts, wish.service, wish.zone),
+        next_expiry=expiry,
+        next_edge=_next_edge(service=wish.service, day=day, starts=starts, now=now),
+    )
 
 
 def _next_edge(
@@ -151,7 +161,7 @@ def _next_edge(
         return (starts[0] - timedelta(minutes=service.notice_minutes)).timestamp()
     if day > local_date(now, zone=service.timezone) + service.horizon_days * _DAY:
         return midnight(day - service.horizon_days * _DAY, zone=service.timezone).timestamp()
-    return _NEVER
+    return NEVER
 
 
 def _write(starts: Sequence[datetime], service: ServiceDefinition, zone: ZoneInfo) -> bytes:

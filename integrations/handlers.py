@@ -10,6 +10,7 @@ from bookings.states import LIVE_STATUSES
 from hmnp.core.context import FORMER
 from hmnp.core.events import Event, subscribe
 from integrations import audience, message_fate, notary_news, outbox
+from integrations.models import OutboxJob
 from integrations.needs import sync_needs
 from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
@@ -36,13 +37,12 @@ def on_fact(event: Any) -> None:
     booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
     if _is_told_elsewhere(event, booking):
         return
-    for mail in mails:
-        _enqueue_mail(event, mail, booking)
+    jobs = [job for mail in mails for job in _mails(event, mail, booking)]
     if isinstance(event, BookingUpdated) and event.previous_email:
         message_fate.address_was_corrected(booking_id=booking.pk, previous=event.previous_email)
     if route.is_told_to_notary:
-        _enqueue_news(event, booking)
-    _enqueue_syncs(event, route, booking)
+        jobs += _news(event, booking)
+    outbox.write([*jobs, *_syncs(event, route, booking)])
 
 
 def _is_told_elsewhere(event: Any, booking: Booking) -> bool:
@@ -70,14 +70,14 @@ def on_calendar_changed(event: NotaryCalendarChanged) -> None:
             )
 
 
-def _enqueue_mail(event: Event, mail: Mail, booking: Booking) -> None:
+def _mails(event: Event, mail: Mail, booking: Booking) -> list[OutboxJob]:
     if mail.is_texted:
         recipients = audience.of_customer(booking=booking, kind=mail.kind)
     else:
         to = mail.to(event) if mail.to else booking.customer_email
         recipients = [(Destination.MAIL, to)]
-    for destination, recipient in recipients:
-        outbox.enqueue_message(
+    return [
+        outbox.message(
             destination=destination,
             booking_id=booking.id,
             version=0 if mail.occurrence else booking.version,
@@ -85,11 +85,13 @@ def _enqueue_mail(event: Event, mail: Mail, booking: Booking) -> None:
             recipient=recipient,
             occurrence_id=mail.occurrence(event) if mail.occurrence else "",
         )
+        for destination, recipient in recipients
+    ]
 
 
-def _enqueue_news(event: Event, booking: Booking) -> None:
-    for one in notary_news.news(event=event, booking=booking):
-        outbox.enqueue_message(
+def _news(event: Event, booking: Booking) -> list[OutboxJob]:
+    return [
+        outbox.message(
             destination=Destination.MAIL,
             booking_id=booking.id,
             version=booking.version,
@@ -97,21 +99,25 @@ def _enqueue_news(event: Event, booking: Booking) -> None:
             recipient=one.recipient,
             occurrence_id=one.occurrence_id,
         )
+        for one in notary_news.news(event=event, booking=booking)
+    ]
 
 
-def _enqueue_syncs(event: Any, route: Route, booking: Booking) -> None:
+def _syncs(event: Any, route: Route, booking: Booking) -> list[OutboxJob]:
     # What was never confirmed is nowhere outside.
     if not route.syncs or booking.confirmed_at is None:
-        return
+        return []
     needs = sync_needs(
         booking=booking,
         names=route.syncs,
         previous_notary_id=getattr(event, "previous_notary_id", None),
     )
-    for need in needs:
-        outbox.enqueue_sync(
+    return [
+        outbox.sync(
             destination=need.destination,
             booking_id=booking.id,
             version=booking.version,
             policy=need.policy,
         )
+        for need in needs
+    ]

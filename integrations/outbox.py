@@ -8,11 +8,13 @@ the network but the doorbell, which rings after the commit and may be lost.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from hmnp.core import transactions
@@ -39,6 +41,54 @@ class Policy:
 MESSAGE_POLICY = Policy(max_attempts=90, give_up_after=timedelta(hours=72))
 
 
+def message(
+    *,
+    destination: Destination,
+    booking_id: UUID,
+    version: int,
+    message_kind: MessageKind,
+    recipient: str,
+    occurrence_id: str = "",
+    policy: Policy = MESSAGE_POLICY,
+) -> OutboxJob:
+    """Give a message job for `write`; a twin that exists already is kept."""
+    job = OutboxJob(
+        kind=JobKind.MESSAGE.value,
+        destination=destination.value,
+        booking_id=booking_id,
+        version=version,
+        message_kind=message_kind.value,
+        recipient=recipient,
+        occurrence_id=occurrence_id,
+    )
+    return _due(job, policy=policy)
+
+
+def sync(*, destination: Destination, booking_id: UUID, version: int, policy: Policy) -> OutboxJob:
+    """Give a sync job for `write`; older ones that are not running are over then.
+
+    Asked for again at the same version, it is done again: something beside the booking changed.
+    """
+    job = OutboxJob(
+        kind=JobKind.SYNC.value,
+        destination=destination.value,
+        booking_id=booking_id,
+        version=version,
+    )
+    return _due(job, policy=policy)
+
+
+def write(jobs: Sequence[OutboxJob]) -> None:
+    """Write jobs in the caller's transaction, together, and ring for them after it."""
+    new = _make_way([job for job in jobs if job.kind == JobKind.SYNC])
+    new += [job for job in jobs if job.kind == JobKind.MESSAGE]
+    if not new:
+        return
+    OutboxJob.objects.bulk_create(new, ignore_conflicts=True)
+    for job in new:
+        ring_after_commit(RUN_JOB, job.id)
+
+
 def enqueue_message(
     *,
     destination: Destination,
@@ -49,55 +99,64 @@ def enqueue_message(
     occurrence_id: str = "",
     policy: Policy = MESSAGE_POLICY,
 ) -> None:
-    """Write a message job in the caller's transaction; a twin that exists already is kept."""
-    _insert(
-        OutboxJob(
-            kind=JobKind.MESSAGE.value,
-            destination=destination.value,
-            booking_id=booking_id,
-            version=version,
-            message_kind=message_kind.value,
-            recipient=recipient,
-            occurrence_id=occurrence_id,
-        ),
+    """Write one `message`."""
+    job = message(
+        destination=destination,
+        booking_id=booking_id,
+        version=version,
+        message_kind=message_kind,
+        recipient=recipient,
+        occurrence_id=occurrence_id,
         policy=policy,
     )
+    write([job])
 
 
 def enqueue_sync(
     *, destination: Destination, booking_id: UUID, version: int, policy: Policy
 ) -> None:
-    """Write a sync job in the caller's transaction; older ones that are not running are over.
+    """Write one `sync`."""
+    write([sync(destination=destination, booking_id=booking_id, version=version, policy=policy)])
 
-    Asked for again at the same version, it is done again: something beside the booking changed.
-    """
-    jobs = OutboxJob.objects.filter(
-        kind=JobKind.SYNC.value, booking_id=booking_id, destination=destination.value
+
+def _make_way(jobs: Sequence[OutboxJob]) -> list[OutboxJob]:
+    """End the sync jobs that these supersede; give those that have no twin yet."""
+    if not jobs:
+        return []
+    is_over = Q(state__in=[JobState.READY.value, JobState.DEAD.value])
+    concerned = Q()
+    for job in jobs:
+        ages = Q(version=job.version) | Q(is_over, version__lt=job.version)
+        concerned |= Q(ages, booking_id=job.booking_id, destination=job.destination)
+    # Expressly in one order: two facts may concern the same destinations.
+    rows = list(
+        OutboxJob.objects.select_for_update()
+        .filter(concerned, kind=JobKind.SYNC.value)
+        .order_by("booking_id", "destination", "version")
     )
-    older = jobs.filter(version__lt=version)
-    for dead_id in older.filter(state=JobState.DEAD.value).values_list("pk", flat=True):
-        settle_death(dead_id, how="a newer version is on its way")
-    older.filter(state__in=[JobState.READY.value, JobState.DEAD.value]).update(
-        state=JobState.SUPERSEDED.value, finished_at=Now(), last_error="a newer version exists"
-    )
-    twin = jobs.filter(version=version).select_for_update().first()
-    if twin is None:
-        _insert(
-            OutboxJob(
-                kind=JobKind.SYNC.value,
-                destination=destination.value,
-                booking_id=booking_id,
-                version=version,
-            ),
-            policy=policy,
+    twins = {(row.booking_id, row.destination, row.version): row for row in rows}
+    wanted = {(job.booking_id, job.destination, job.version) for job in jobs}
+    older = [row for key, row in twins.items() if key not in wanted]
+    for row in older:
+        if row.state == JobState.DEAD:
+            settle_death(row.pk, how="a newer version is on its way")
+    if older:
+        OutboxJob.objects.filter(pk__in=[row.pk for row in older]).update(
+            state=JobState.SUPERSEDED.value, finished_at=Now(), last_error="a newer version exists"
         )
-    elif twin.state == JobState.RUNNING:
-        jobs.filter(pk=twin.pk).update(is_asked_again=True)
-    elif twin.state != JobState.READY:
-        start_anew(twin, how="it is asked for again")
+    new = []
+    for job in jobs:
+        twin = twins.get((job.booking_id, job.destination, job.version))
+        if twin is None:
+            new.append(job)
+        elif twin.state == JobState.RUNNING:
+            OutboxJob.objects.filter(pk=twin.pk).update(is_asked_again=True)
+        elif twin.state != JobState.READY:
+            start_anew(twin, how="it is asked for again")
+    return new
 
 
-def _insert(job: OutboxJob, *, policy: Policy) -> None:
+def _due(job: OutboxJob, *, policy: Policy) -> OutboxJob:
     job.id = uuid.uuid4()
     job.max_attempts = policy.max_attempts
     job.priority = policy.priority
@@ -108,8 +167,7 @@ def _insert(job: OutboxJob, *, policy: Policy) -> None:
     job.give_up_after = policy.give_up_after
     job.give_up_at = now + policy.give_up_after
     job.request_id = current_request_id()[:64]
-    OutboxJob.objects.bulk_create([job], ignore_conflicts=True)
-    ring_after_commit(RUN_JOB, job.id)
+    return job
 
 
 def replay(*, job_id: UUID) -> bool:

@@ -12,12 +12,9 @@ from django.db import connection
 
 from bookings import locks
 from bookings.models import BusyBlock
-from bookings.states import LIVE_CLAIM_STATES
 from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, open_case, settle_case
 from hmnp.core.times import rfc3339
-
-_LIVE = [state.value for state in LIVE_CLAIM_STATES]
 
 
 @dataclass(frozen=True)
@@ -124,12 +121,16 @@ def _clashes(block_ids: Iterable[int]) -> dict[str, _Clash]:
             """
             SELECT c.id, b.external_id, c.booking_id, coalesce(k.reference, ''), c.starts_at
             FROM bookings_busyblock b
-            JOIN bookings_slotclaim c ON c.notary_id = b.notary_id AND c.period && b.period
+            -- As the exclusion constraint writes it, so that its index finds them.
+            JOIN bookings_slotclaim c ON c.period && b.period
+              AND int8range(c.notary_id, c.notary_id, '[]')
+                  && int8range(b.notary_id, b.notary_id, '[]')
             LEFT JOIN bookings_booking k ON k.id = c.booking_id
-            WHERE b.id = ANY(%s) AND c.state = ANY(%s) AND c.ends_at > clock_timestamp()
+            WHERE b.id = ANY(%s) AND c.state IN ('HELD', 'PAYING', 'CLOSING', 'BOOKED')
+              AND c.ends_at > clock_timestamp()
               AND NOT (c.state = 'HELD' AND c.expires_at <= clock_timestamp())
             """,
-            [list(block_ids), _LIVE],
+            [list(block_ids)],
         )
         rows = cursor.fetchall()
     found = {}

@@ -29,7 +29,7 @@ from bookings.presenters import held_body
 from bookings.slot_answers import Wish
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Principal, principal_of
-from hmnp.core import tokens
+from hmnp.core import tokens, versions
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors, etag_of
@@ -70,11 +70,15 @@ class AvailabilityViewSet(ApiViewSet):
         seen = slot_answers.look(first_day=day, days=days) if day and days else look()
         wish = _wish(values, [*faults], seen, principal=principal_of(request))
         now = timezone.now()
-        tag = slot_answers.tag_of(wish=wish, seen=seen)
+        day_versions = slot_answers.versions_of(wish=wish, seen=seen)
+        tag = versions.combine(day_versions)
         known = _still_true(request.headers.get("If-None-Match", ""), tag, seen, now)
         if known is not None:
             return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
-        bodies, ends_at = slot_answers.free_times(wish=wish, seen=seen, now=now)
+        days_found = slot_answers.free_times(
+            wish=wish, seen=seen, day_versions=day_versions, now=now
+        )
+        ends_at = min(min(one.next_expiry, one.next_edge) for one in days_found)
         return HttpResponse(
             b'{"serviceId":"%s","timezone":"%s","date":"%s","days":%d,"slots":[%s]}'
             % (
@@ -82,7 +86,7 @@ class AvailabilityViewSet(ApiViewSet):
                 wish.zone.key.encode(),
                 wish.first_day.isoformat().encode(),
                 wish.days,
-                b",".join(body for body in bodies if body),
+                b",".join(one.body for one in days_found if one.body),
             ),
             content_type="application/json",
             headers={**_ASK_AGAIN, "ETag": f'"{tag}-{int(ends_at)}"'},

@@ -113,6 +113,9 @@ class Booking(models.Model):
                 name="booking_in_order", condition=Q(starts_at__lt=F("ends_at"))
             ),
             models.CheckConstraint(
+                name="booking_of_somebody", condition=Q(signers__gte=1, documents__gte=1)
+            ),
+            models.CheckConstraint(
                 name="booking_refunded_within_paid",
                 condition=Q(amount_refunded_cents__lte=F("amount_paid_cents")),
             ),

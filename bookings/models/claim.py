@@ -92,6 +92,13 @@ class SlotClaim(models.Model):
                 ),
             ),
             models.CheckConstraint(
+                name="claim_period_half_open",
+                condition=Q(period__lower_inc=True, period__upper_inc=False),
+            ),
+            models.CheckConstraint(
+                name="claim_of_somebody", condition=Q(signers__gte=1, documents__gte=1)
+            ),
+            models.CheckConstraint(
                 name="claim_open_ends",
                 condition=Q(state=ClaimState.BOOKED.value)
                 | Q(state__in=[ClaimState.RELEASED.value, ClaimState.EXPIRED.value])

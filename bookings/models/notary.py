@@ -179,6 +179,10 @@ class BusyBlock(models.Model):
             models.CheckConstraint(
                 name="busy_block_period_not_empty", condition=Q(period__isempty=False)
             ),
+            models.CheckConstraint(
+                name="busy_block_period_ends",
+                condition=Q(period__lower_inf=False, period__upper_inf=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -38,5 +38,9 @@ def day_names(*, starts_at: datetime, ends_at: datetime) -> list[str]:
 
 def digest(numbers: Mapping[str, int], names: Iterable[str]) -> str:
     """Give what stands for these versions in a key; a row that is not there counts as 0."""
-    text = ",".join(str(numbers.get(name, 0)) for name in names)
-    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
+    return combine(str(numbers.get(name, 0)) for name in names)
+
+
+def combine(parts: Iterable[str]) -> str:
+    """Give one short text that stands for several."""
+    return hashlib.blake2b(",".join(parts).encode(), digest_size=9).hexdigest()

@@ -125,20 +125,23 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 _REDIS_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.2)
+_REDIS_CACHE = {
+    "BACKEND": "django_redis.cache.RedisCache",
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "hmnp",
+}
+# A Redis that hangs costs a request this much, once in some seconds (`hmnp.core.cache`).
+_REDIS_PATIENCE = {"SOCKET_CONNECT_TIMEOUT": _REDIS_SECONDS, "SOCKET_TIMEOUT": _REDIS_SECONDS}
 CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        # A Redis that hangs costs a request this much, once in some seconds (`hmnp.core.cache`).
-        "OPTIONS": {
-            "SOCKET_CONNECT_TIMEOUT": _REDIS_SECONDS,
-            "SOCKET_TIMEOUT": _REDIS_SECONDS,
-        },
-        "KEY_PREFIX": "hmnp",
+    "default": {**_REDIS_CACHE, "OPTIONS": _REDIS_PATIENCE},
+    "limits": {
+        **_REDIS_CACHE,
+        "OPTIONS": {**_REDIS_PATIENCE, "CLIENT_CLASS": "hmnp.core.counting.CountingClient"},
     },
     # A switch must work at once, everywhere, and without Redis: it is read from the database.
     "switches": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
+RATELIMIT_USE_CACHE = "limits"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 8 * 60 * 60
 

@@ -77,8 +77,8 @@ def test_without_redis_reads_go_on_and_the_rest_is_counted_here_at_half_the_rate
     settings: Settings,
 ) -> None:
     # A port of this machine where nobody listens: refused at once, as by a server that is down.
-    dead = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}
-    settings.CACHES = {"default": dead}
+    away = {"LOCATION": "redis://127.0.0.1:9/0"}
+    settings.CACHES = {name: {**one, **away} for name, one in settings.CACHES.items()}
     assert [_take().is_over for _ in range(3)] == [False, False, True]
     assert take(request=REQUEST, action=Action.PRICING, key="x") is None
     assert "each server on its own" in (limits._check() or "")

@@ -160,7 +160,7 @@ CASES: dict[Rule, tuple[Happening, str, Happening]] = {
     ),
     Rule.OVERDUE_JOBS: (
         jobs(1, run_at=NOW - timedelta(minutes=6)),
-        "1 jobs have been due for over 5 minutes",
+        "1 job has been due for over 5 minutes",
         all_jobs(state="SUCCEEDED", finished_at=NOW),
     ),
     Rule.INVARIANTS: (
@@ -440,8 +440,8 @@ def test_limits_without_redis_are_counted(
     tally.reset()
     monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
     settings.RATE_LIMIT_BOOKING = "5/m"
-    dead = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}
-    settings.CACHES = {"default": dead}
+    away = {"LOCATION": "redis://127.0.0.1:9/0"}
+    settings.CACHES = {name: {**one, **away} for name, one in settings.CACHES.items()}
     request = RequestFactory().post("/")
     assert limits.take(request=request, action=Action.BOOKING, key="address:1") is not None
     tally.send(now=NOW)
