@@ -33,7 +33,7 @@ def _booked(site: Site, email: str, *, number: int) -> Json:
 
 def _open_money(page: Page, booking: Json) -> None:
     page.goto(f"/admin/bookings/booking/{booking['id']}/change/")
-    page.get_by_role("link", name="Money", exact=True).click()
+    page.get_by_role("link", name="Payments and refunds").click()
     expect(page.get_by_role("heading", name=f"Money of {booking['reference']}")).to_be_visible()
 
 
@@ -85,7 +85,7 @@ def _see_to_the_case(clerk: Visitor, site: Site, booking: Json) -> None:
     page.get_by_role("button", name="I see to it").click()
     _expect_done(page, "Refund not covered: You see to it.")
     expect(page.locator(".field-hands")).to_contain_text("staff, ")
-    page.get_by_role("link", name=f"Money of {booking['reference']}").click()
+    page.get_by_role("link", name="The booking's money").click()
     row = page.get_by_role("row", name="by hand")
     row.get_by_label("How it was given").fill("in an envelope")
     row.get_by_role("button", name="Given by hand").click()
