@@ -49,6 +49,9 @@ def create_booking(
     """
     if request.terms != CUSTOMERS_TERMS:
         request.terms.check(actor=actor)
+        if request.token is not None:
+            # What was held was priced and placed by the rules already.
+            raise ValidationFailed(Fault("holdId", "not_accepted", "Our own terms take no hold."))
     booking = once(
         idempotency,
         lambda: (

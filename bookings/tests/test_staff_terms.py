@@ -10,6 +10,7 @@ from bookings.actions.create_booking import create_booking
 from bookings.availability import Misfit
 from bookings.candidates import NO_SKILL, candidates
 from bookings.errors import SlotTaken, SlotUnavailable
+from bookings.holders import token_of
 from bookings.models import Booking, SlotClaim
 from bookings.requests import BookingRequest
 from bookings.staff_terms import StaffTerms
@@ -22,6 +23,7 @@ from bookings.tests.factories import (
     TUESDAY_10,
     a_notary,
     customer,
+    hold,
     wanted,
 )
 from hmnp.core.context import Actor
@@ -108,6 +110,15 @@ def test_an_override_without_a_reason_or_of_what_cannot_be_waived_is_refused(
 ) -> None:
     with pytest.raises(ValidationFailed):
         by_phone(terms)
+    assert not Booking.objects.exists()
+
+
+def test_what_was_held_by_the_rules_takes_no_terms_of_ours() -> None:
+    asked = BookingRequest(
+        wanted=wanted(), customer=customer(), token=token_of(hold().claim), terms=LATE
+    )
+    with pytest.raises(ValidationFailed):
+        create_booking(request=asked, holder=HOLDER, actor=STAFF, now=NOW)
     assert not Booking.objects.exists()
 
 
