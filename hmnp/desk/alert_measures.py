@@ -130,7 +130,8 @@ _OVERDUE = f"""
 def _overdue_jobs(rule: AlertRule, now: datetime) -> list[Measured]:
     since = now - timedelta(minutes=rule.window_minutes)
     count = int(_rows(_OVERDUE, {"since": since})[0][0])
-    says = f"{count} jobs have been due for over {rule.window_minutes} minutes"
+    jobs = "1 job has" if count == 1 else f"{count} jobs have"
+    says = f"{jobs} been due for over {rule.window_minutes} minutes"
     return [Measured(count, count, says)]
 
 

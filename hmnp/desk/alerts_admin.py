@@ -99,7 +99,7 @@ class AlertAdmin(ReadOnlyMixin, ModelAdmin[Alert]):
     @admin.display(description="Since", ordering="opened_at")
     def since(self, alert: Alert) -> str:
         """Say when it was noticed."""
-        return _moment(alert.opened_at)
+        return moment(alert.opened_at)
 
     @admin.display(description="Lasted")
     def lasted(self, alert: Alert) -> str:
@@ -123,14 +123,14 @@ class AlertAdmin(ReadOnlyMixin, ModelAdmin[Alert]):
         """Say when and how it ended."""
         if alert.closed_at is None:
             return _NONE
-        return f"{_moment(alert.closed_at)}: {alert.closed_how}"
+        return f"{moment(alert.closed_at)}: {alert.closed_how}"
 
     @admin.display(description="Seen by")
     def seen(self, alert: Alert) -> str:
         """Say who has seen it."""
         if alert.acknowledged_by is None or alert.acknowledged_at is None:
             return "nobody yet"
-        return f"{alert.acknowledged_by}, {_moment(alert.acknowledged_at)}"
+        return f"{alert.acknowledged_by}, {moment(alert.acknowledged_at)}"
 
     @admin.display(description="Told")
     def told(self, alert: Alert) -> str:
@@ -139,7 +139,7 @@ class AlertAdmin(ReadOnlyMixin, ModelAdmin[Alert]):
             (
                 notice.get_channel_display().capitalize(),
                 notice.get_occasion_display(),
-                f"sent {_moment(notice.sent_at)}"
+                f"sent {moment(notice.sent_at)}"
                 if notice.sent_at
                 else f"{notice.get_state_display()}; {notice.attempts} tries {notice.last_error}",
             )
@@ -207,7 +207,8 @@ class AlertRuleAdmin(ModelAdmin[AlertRule]):
         return f"{rule.window_minutes} min"
 
 
-def _moment(moment: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Give a moment by the clock the business goes by."""
     zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
-    local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y}, {clock(moment, zone=zone)}"
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y}, {clock(at, zone=zone)}"

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from hmnp.desk import dashboard_panels
+from hmnp.desk.alerts_admin import moment
 from hmnp.desk.dashboard_figures import read_figures
 from hmnp.desk.dashboard_spans import CHOICES, span_of
 from hmnp.desk.models import Alert
@@ -31,7 +32,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "missed": [panel for panel in panels if panel.is_missed],
         "funnels": dashboard_panels.funnels(figures),
         "database": dashboard_panels.database(figures),
-        "alerts": Alert.objects.filter(closed_at__isnull=True).order_by("opened_at"),
+        "alerts": [
+            {"alert": alert, "since": moment(alert.opened_at)}
+            for alert in Alert.objects.filter(closed_at__isnull=True).order_by("opened_at")
+        ],
         "may_see_alerts": request.user.has_perm("desk.view_alert"),
     }
     return render(request, "desk/dashboard.html", context)

@@ -39,6 +39,8 @@ class Panel:
     chart: Chart | None = None
     parts_name: str = ""
     parts: Sequence[Part] = field(default_factory=list)
+    # For who mends it rather than who reads it: shown when asked for.
+    is_technical: bool = False
 
     @property
     def verdict(self) -> str:
@@ -163,6 +165,7 @@ def _answers(figures: Figures) -> Panel:
             words=milliseconds,
             target=200,
         ),
+        is_technical=True,
         parts_name="The slowest pages",
         parts=[
             Part(
@@ -194,7 +197,8 @@ def _errors(figures: Figures) -> Panel:
             words=percent,
             target=0.1,
         ),
-        parts_name="Where",
+        is_technical=True,
+        parts_name="Where they happened",
         parts=[
             Part(route.name, number(route.errors), of=f"of {number(route.count)}", is_missed=True)
             for route in worst
