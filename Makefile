@@ -78,6 +78,10 @@ bench-nodes: $(INSTALLED) ## two hosts on one database, one of them killed: noth
 bench-routes: $(INSTALLED) ## how long every route of the API takes under a light load
 	$(PY) -m benchmarks.routes $(BENCH)
 
+.PHONY: bench-cache
+bench-cache: $(INSTALLED) ## how often the cache has the answer, a day of visitors replayed
+	$(PY) -m benchmarks.cache_replay $(BENCH)
+
 .PHONY: bench-pages
 bench-pages: $(INSTALLED) ## a whole booking in Chromium: how much of it the machine takes
 	$(PY) -m benchmarks.pages $(BENCH)

@@ -3,8 +3,8 @@
 python -m benchmarks.cache_replay [--requests 6000]
 
 A visit is what a customer's browser asks for: the services, one of them, prices at their ZIP code,
-the free times of a day or two, and now and then a hold. Services, ZIP codes and days are asked for
-as people do (Zipf); 2 of 100 requests write. Real PostgreSQL and Redis, real views, no network.
+the free times of a week or a day, and now and then a hold. Services, ZIP codes and days are asked
+for as people do (Zipf); 2 of 100 requests write. Real PostgreSQL and Redis, real views, no network.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _ZIPS = tuple(
     )
 )
 _DAYS = 30
+_PAGES = 0.8
 _ZIPF = 1.1
 
 
@@ -69,7 +70,12 @@ def requests(*, count: int, today: datetime, seed: int = 7) -> Iterator[Request]
                 asked = {"serviceId": slug, "scheduledDateTime": start, **place}
                 yield Request(kind, "/services/pricing", asked)
             case "times":
-                yield Request(kind, "/availability", {"serviceId": slug, "date": day, **place})
+                ahead = (day - today.date()).days
+                # A page shows the week the day is in, counted from today; a program the day.
+                is_page = dice.random() < _PAGES
+                first = today.date() + timedelta(days=ahead // 7 * 7) if is_page else day
+                asked = {"serviceId": slug, "date": first, "days": 7 if is_page else 1, **place}
+                yield Request(kind, "/availability", asked)
             case _:
                 asked = {"serviceId": slug, "startTime": start, **place}
                 yield Request(kind, "/availability/hold", asked)
