@@ -81,7 +81,8 @@ def record_change(*, instance: Model, changes: Mapping[str, tuple[Any, Any]]) ->
 def _own(entry: LogEntry) -> Any:
     """Give the changes of its own columns: auditlog tells of each new row's empty relations too."""
     model = entry.content_type.model_class()
-    if model is None or not isinstance(entry.changes, dict):
+    is_new = entry.action == LogEntry.Action.CREATE
+    if model is None or not is_new or not isinstance(entry.changes, dict):
         return entry.changes
     own = {field.name for field in (*model._meta.concrete_fields, *model._meta.many_to_many)}
     return {name: change for name, change in entry.changes.items() if name in own}

@@ -24,6 +24,13 @@ def is_proven(request: HttpRequest) -> bool:
     user = request.user
     if not user.is_authenticated:
         return False
+    if not hasattr(request, "_is_proven"):
+        # A page asks more than once.
+        request._is_proven = _has_proof(request, user)  # type: ignore[attr-defined]  # ours
+    return bool(request._is_proven)
+
+
+def _has_proof(request: HttpRequest, user: AbstractBaseUser) -> bool:
     records: list[dict[str, Any]] = get_authentication_records(request, user)
     if not records or _age(records) >= settings.SESSION_COOKIE_AGE:
         return False
