@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bookings.models import Notary, NotaryHours
+from services.models import Service
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def import_notary(*, notary: FormerNotary) -> tuple[int, bool]:
         daily_capacity=notary.daily_capacity,
         is_active=notary.is_active,
     )
-    made.skills.set(notary.skills)
+    made.skills.set(Service.objects.filter(pk__in=notary.skills))
     NotaryHours.objects.bulk_create(
         NotaryHours(
             notary=made,

@@ -11,6 +11,7 @@ import hashlib
 from decimal import Decimal
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from waffle.models import Switch
 
@@ -43,7 +44,7 @@ def uses_v2(
         return True
     if is_killed():
         return False
-    flag = Flag.objects.filter(name=capability.value).first()
+    flag = _rows().filter(name=capability.value).first()
     return flag is not None and _is_on(flag, request, principal)
 
 
@@ -83,17 +84,22 @@ def set_killed(*, is_killed: bool, note: str) -> None:
 
 def flags() -> dict[Capability, Flag]:
     """Give every capability's switch; one that nobody has touched is off."""
-    known = {flag.name: flag for flag in Flag.objects.prefetch_related("partners")}
+    known: dict[str, Flag] = {flag.name: flag for flag in _rows().all()}
     return {
         capability: known.get(capability.value) or _new(capability) for capability in Capability
     }
 
 
 def _new(capability: Capability) -> Flag:
-    flag, _ = Flag.objects.get_or_create(
+    flag, _ = _rows().get_or_create(
         name=capability.value, defaults={"superusers": False, "percent": Decimal(0)}
     )
     return flag
+
+
+def _rows() -> QuerySet[Flag]:
+    """Give our flags; waffle's manager knows only its own kind."""
+    return QuerySet(Flag).prefetch_related("partners")
 
 
 def is_all_v2() -> bool:

@@ -77,7 +77,13 @@ class V1ViewSet(ApiViewSet):
         """Refuse everything once V1 has ended."""
         if settings.V1_ROUTES_GONE:
             raise Gone
+        # Read once, before it is parsed: V1 may have to be sent it as it came.
+        request._request.body  # noqa: B018  # reading it is what counts
         super().initial(request, *args, **kwargs)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """Give the JSON object that was sent; the parser takes nothing else."""
+        return dict(request.data)
 
     def in_v1(self, request: Request) -> HttpResponse | None:
         """Give V1's own answer if this caller is V1's still. Raises `ServiceUnavailable`."""

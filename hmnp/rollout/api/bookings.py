@@ -115,10 +115,10 @@ class V1BookingViewSet(V1ViewSet):
         booking = _booking(v1_id, principal)
         before = shapes.status_word(booking)
         try:
-            wanted = canonical(request.data.get("status"))
+            wanted = canonical(self.body(request).get("status"))
         except ValueError as error:
             raise ValidationFailed(Fault("status", "invalid", f"{error}.")) from None
-        _go(booking, wanted, principal, reason=text(request.data, "notes", most=200))
+        _go(booking, wanted, principal, reason=text(self.body(request), "notes", most=200))
         booking = _fresh(booking.pk)
         return Response(
             {
@@ -146,13 +146,13 @@ class V1BookingViewSet(V1ViewSet):
         principal = principal_of(request)
         booking = _booking(v1_id, principal)
         by_us = principal.kind is Kind.STAFF and (
-            request.data.get("cancellationFeeWaived") is True
-            or str(pick(request.data, "requestedBy", "initiatedBy")).upper()
+            self.body(request).get("cancellationFeeWaived") is True
+            or str(pick(self.body(request), "requestedBy", "initiatedBy")).upper()
             in ("STAFF", "PROVIDER")
         )
         cancelled = cancel_booking(
             booking_id=booking.pk,
-            reason=text(request.data, "reason", most=200),
+            reason=text(self.body(request), "reason", most=200),
             actor=principal.actor,
             now=timezone.now(),
             by_us=by_us,
@@ -175,7 +175,7 @@ class V1BookingViewSet(V1ViewSet):
 
     def cancel_named(self, request: Request) -> Response:
         """Cancel the booking the body names."""
-        named = pick(request.data, "bookingId")
+        named = pick(self.body(request), "bookingId")
         if not isinstance(named, str):
             raise ValidationFailed(Fault("bookingId", "required", "Name the booking."))
         return self.cancel(request, named)
@@ -186,13 +186,13 @@ class V1BookingViewSet(V1ViewSet):
         booking = _booking(v1_id, principal)
         now = timezone.now()
         faults: list[Fault] = []
-        starts_at = asked_time(request.data, faults, "newDateTime")
+        starts_at = asked_time(self.body(request), faults, "newDateTime")
         if faults or starts_at is None:
             raise ValidationFailed(*faults)
         before = booking.starts_at
         moved = update_booking(
             booking_id=booking.pk,
-            changes=BookingChanges(details=_new_place(request.data), starts_at=starts_at),
+            changes=BookingChanges(details=_new_place(self.body(request)), starts_at=starts_at),
             actor=principal.actor,
             now=now,
         )

@@ -75,10 +75,10 @@ class V1CreationViewSet(V1ViewSet):
         def work(keyed: Keyed) -> Any:
             theirs = self.in_v1(request)
             if theirs is not None:
-                _remember(request, theirs, keyed)
+                _remember(self.body(request), theirs, keyed)
                 return theirs
             now = timezone.now()
-            asked = asked_booking(body=request.data, principal=principal, now=now)
+            asked = asked_booking(body=self.body(request), principal=principal, now=now)
             idempotency = keyed.with_render(render)
             with naming(_NAMES):
                 booking = create_booking(
@@ -141,7 +141,7 @@ def _unrendered(result: Any) -> Answer:
     raise NotImplementedError("with_render gives the real one")
 
 
-def _remember(request: Request, answer: HttpResponse, keyed: Keyed) -> None:
+def _remember(asked: dict[str, Any], answer: HttpResponse, keyed: Keyed) -> None:
     """Claim the time V1 has just given away, and keep its answer under the caller's key.
 
     V1's own report makes up for a failure here.
@@ -155,7 +155,7 @@ def _remember(request: Request, answer: HttpResponse, keyed: Keyed) -> None:
     if not isinstance(said, dict):
         return
     try:
-        take_forwarded(asked=request.data, said=said, now=timezone.now())
+        take_forwarded(asked=asked, said=said, now=timezone.now())
         idempotency = keyed.with_render(
             lambda _: Answer(status=answer.status_code, body=said, headers={"X-Served-By": "v1"})
         )

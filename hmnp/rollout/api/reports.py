@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -28,6 +29,7 @@ from hmnp.rollout.v1.values import pick
 
 _MOST_BYTES = 262_144
 _MOST_EVENTS = 100
+_ID = re.compile(r"[!-~]{1,191}")
 
 
 @csrf_exempt
@@ -63,7 +65,7 @@ def _reports(body: dict[str, Any]) -> list[Reported]:
         table = event.get("table") if isinstance(event, dict) else None
         if table not in set(Table) or not isinstance(row, dict):
             faults.append(Fault(f"events.{number}", "invalid", "Give a known table and its row."))
-        elif pick(row, "id") is None or len(str(row["id"])) > 191:
+        elif pick(row, "id") is None or not _ID.fullmatch(str(row["id"])):
             faults.append(Fault(f"events.{number}.row.id", "required", "The row has no id."))
         else:
             reports.append(Reported(Table(table), row, event.get("deleted") is True))

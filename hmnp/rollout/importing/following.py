@@ -41,7 +41,7 @@ _DETAILS = (
 
 def follow_booking(*, kept: V1Row, context: Context) -> Booking | None:
     """Bring the booking of a changed row to what V1 says now; None when it cannot be read."""
-    booking = Booking.objects.filter(pk=_uuid(kept.target)).first()
+    booking = _booking(kept.target)
     if booking is None:
         settle_row(kept.pk, state=RowState.REJECTED, reason="what it became is not here")
         return None
@@ -126,7 +126,7 @@ def _case(booking: Booking, summary: str) -> None:
 def follow_payment(*, kept: V1Row, now: datetime) -> None:
     """Take over money that came, or went back, after its booking was taken over."""
     parent = V1Row.objects.filter(table="Booking", v1_id=kept.parent_id).first()
-    booking = Booking.objects.filter(pk=_uuid(parent.target)).first() if parent else None
+    booking = _booking(parent.target) if parent else None
     if parent is None or booking is None:
         settle_row(kept.pk, state=RowState.REJECTED, reason="its booking is not here")
         return
@@ -159,8 +159,8 @@ def _read_one(kept: V1Row, booking: Booking, now: datetime) -> Money:
     )
 
 
-def _uuid(text: str) -> UUID | None:
+def _booking(target: str) -> Booking | None:
     try:
-        return UUID(text)
+        return Booking.objects.filter(pk=UUID(target)).first()
     except ValueError:
         return None

@@ -50,25 +50,24 @@ def _fork(part: int, jobs: int, now: datetime) -> int:
         return pid
     code = 1
     try:
-        _inherited.append(connection.connection)
-        connection.connection = None
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock_shared(%s)", [WORKERS_LOCK])
-        context = contexts.load(now=now)
-        after = 0
-        while chunk := list(
-            waiting(Table.BOOKING)
-            .filter(pk__gt=after)
-            .extra(where=["id %% %s = %s"], params=[jobs, part])[:CHUNK]
-        ):
-            after = chunk[-1].pk
-            if os.getppid() != parent:
-                break
-            import_ended_part(chunk, context=context)
+        _work(part, jobs, parent, now)
         code = 0
     except BaseException:
         logger.exception("a part of the import was not done; the rest is done without it")
     finally:
         # Nothing of the parent's is tidied up on the way out.
         os._exit(code)
-    return pid
+
+
+def _work(part: int, jobs: int, parent: int, now: datetime) -> None:
+    _inherited.append(connection.connection)
+    connection.connection = None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [WORKERS_LOCK])
+    context = contexts.load(now=now)
+    mine = waiting(Table.BOOKING).extra(where=["id %% %s = %s"], params=[jobs, part])
+    after = 0
+    # Whose parent was killed stops, so that the import can be begun again.
+    while os.getppid() == parent and (chunk := list(mine.filter(pk__gt=after)[:CHUNK])):
+        after = chunk[-1].pk
+        import_ended_part(chunk, context=context)

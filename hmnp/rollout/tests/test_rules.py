@@ -65,9 +65,9 @@ def test_words_that_are_none_of_the_thirteen_are_understood_or_refused() -> None
         ("no-show", "NO_SHOW"),
     ):
         assert canonical(written) == wanted
-    for written in ("SUPERSEDED", "", None, 7):
+    for nonsense in ("SUPERSEDED", "", None, 7):
         with pytest.raises(ValueError, match="none of V1's"):
-            canonical(written)
+            canonical(nonsense)
     for status in BookingStatus:
         assert in_v1_words(status=status) in THIRTEEN
 
@@ -89,9 +89,9 @@ def test_an_offset_of_houston_is_the_wall_clock_and_everything_else_an_instant()
         assert appointment_time(written, zone=HOUSTON) == wanted
     naive = appointment_time("2026-12-05T10:00", zone=HOUSTON, naive_is_wall=True)
     assert naive == at_16
-    for written in (None, "", "Invalid Date", "1970-01-01T00:00:00Z", 1_700_000_000, "9999-01-01"):
+    for none in (None, "", "Invalid Date", "1970-01-01T00:00:00Z", 1_700_000_000, "9999-01-01"):
         with pytest.raises(ValueError, match="time"):
-            appointment_time(written, zone=HOUSTON)
+            appointment_time(none, zone=HOUSTON)
 
 
 MONEY: list[tuple[dict[str, Any], tuple[int, int]]] = [

@@ -15,8 +15,10 @@ from bookings.states import BookingStatus, ClaimState
 from bookings.tests.factories import a_notary
 from hmnp.core.invariants import all_invariants, find_breaches
 from hmnp.desk.models import Case
-from hmnp.rollout.models import ShadowCheck, ShimCall, V1Row
-from hmnp.rollout.tests.v1 import SECRET, a_tuesday, at, iso, post, report, v1_body, v1_row
+from hmnp.rollout.models import Flag, ShadowCheck, ShimCall, V1Row
+from hmnp.rollout.states import Capability
+from hmnp.rollout.switches import set_killed
+from hmnp.rollout.tests.v1 import SECRET, V1, a_tuesday, at, iso, post, report, v1_body, v1_row
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +212,31 @@ def test_a_report_that_v1_did_not_sign_is_not_believed(settings: Settings) -> No
     settings.V1_MIRROR_SECRET = ""
     assert report(event).status_code == 503
     assert V1Row.objects.count() == Booking.objects.count() == 0
+
+
+def test_while_the_switch_says_so_v1_answers_and_its_booking_is_taken_over(
+    settings: Settings,
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    with V1().serving() as v1:
+        settings.V1_BASE_URL = v1.url
+        answer = post("/api/bookings", v1_body(), **key)
+        assert (answer.status_code, answer["X-Served-By"]) == (201, "v1"), answer.content
+        assert v1.asked == [v1_body()]
+        booking = Booking.objects.get()
+        assert (booking.status, booking.starts_at) == (BookingStatus.CONFIRMED, at(10))
+        # What V1 was sent and does not keep is kept here.
+        assert (booking.signers, str(booking.customer_phone)) == (3, "+17135550123")
+        assert V1Row.objects.get().target == str(booking.pk)
+        # The switch is thrown; the same key is answered as before, and nothing is booked twice.
+        Flag.objects.update_or_create(name=Capability.BOOKING.value, defaults={"everyone": True})
+        again = post("/api/bookings", v1_body(), **key)
+        assert (again.json(), again["Idempotent-Replayed"]) == (answer.json(), "true")
+        assert post("/api/bookings", v1_body()).status_code == 409
+        assert len(v1.asked) == Booking.objects.count() == 1
+    set_killed(is_killed=True, note="")
+    refused = post("/api/bookings", v1_body(email="other@example.com"))
+    assert (refused.status_code, refused.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
 
 
 def test_one_setting_ends_v1(settings: Settings) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -24,7 +20,7 @@ from hmnp.core.invariants import all_invariants, find_breaches
 from hmnp.desk.models import Case
 from hmnp.rollout.models import V1Row
 from hmnp.rollout.switches import flags, set_killed
-from hmnp.rollout.tests.v1 import SECRET, at, iso, post, report, v1_body
+from hmnp.rollout.tests.v1 import SECRET, V1, at, iso, post, report, v1_body
 from services.tests.fixtures import Catalogue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.night]
@@ -33,71 +29,14 @@ _SECONDS = 30
 _CALLERS = 6
 
 
-class V1:
-    """A V1 that takes whatever it is asked for, answers now and then too late, and reports it."""
-
-    def __init__(self) -> None:
-        self.made: dict[str, dict[str, Any]] = {}
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                row = outer.book(asked)
-                body = json.dumps({"success": True, "booking": row}).encode()
-                if len(outer.made) % 17 == 0:
-                    # It has booked, and its answer is lost.
-                    self.close_connection = True
-                    return
-                self.send_response(201)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def book(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Take a booking without looking at any calendar, once a customer."""
-        known = [row for row in self.made.values() if row["customerEmail"] == asked["email"]]
-        if known:
-            return known[0]
-        v1_id = f"bk_{len(self.made)}_{random.randrange(10**6)}"  # noqa: S311  # an id, no secret
-        self.made[v1_id] = {
-            "id": v1_id,
-            "serviceId": asked["serviceId"],
-            "scheduledDateTime": asked["scheduledDateTime"],
-            "status": "CONFIRMED",
-            "priceAtBooking": "85.00",
-            "customerName": "Soak Customer",
-            "customerEmail": asked["email"],
-            "addressZip": "77573",
-            "createdAt": "2026-11-01T12:00:00.000Z",
-            "updatedAt": "2026-11-01T12:00:00.000Z",
-        }
-        return self.made[v1_id]
-
-
-@pytest.fixture
-def v1() -> Iterator[V1]:
-    made = V1()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
 def test_a_switch_thrown_back_and_forth_loses_and_doubles_nothing(
-    catalogue: Catalogue, settings: Settings, v1: V1
+    catalogue: Catalogue, settings: Settings
 ) -> None:
+    with V1(loses_every=17).serving() as v1:
+        _soak(settings, v1)
+
+
+def _soak(settings: Settings, v1: V1) -> None:
     settings.V1_BASE_URL = v1.url
     settings.V1_MIRROR_SECRET = SECRET
     settings.RATE_LIMIT_BOOKING = "off"
@@ -158,6 +97,9 @@ def _judge(v1: V1, answered: dict[str, int]) -> None:
     here = Counter(Booking.objects.filter(status__in=live).values_list("customer_email", flat=True))
     yes = {email for email, status in answered.items() if status in (200, 201)}
     assert len(yes) > 50
+    # Both have really served.
+    assert len(v1.made) > 20
+    assert Booking.objects.filter(imported_at=None).count() > 10
     assert {email: here[email] for email in yes if here[email] != 1} == {}
     assert {email for email, number in here.items() if number > 1} == set()
     # What nobody here was told, V1 has told somebody: its answer was lost on the way.

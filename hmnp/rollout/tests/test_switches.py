@@ -49,8 +49,8 @@ def test_a_share_is_as_large_as_it_says_and_a_larger_one_moves_nobody_back() -> 
         assert abs(len(share) / 40 - percent) < 3
     first = min(crowd, key=lambda visitor: part_of(name, visitor))
     last = max(crowd, key=lambda visitor: part_of(name, visitor))
-    for percent, wanted in ((0, (False, False)), (1, (True, False)), (99.9, (True, False))):
-        set_pages(percent=percent)
+    for share_now, wanted in ((0, (False, False)), (1, (True, False)), (99.9, (True, False))):
+        set_pages(percent=share_now)
         assert (served(first), served(last)) == wanted
     # For each switch another share, so that the same few do not try everything first.
     others = {visitor for visitor in crowd if part_of("v2-booking", visitor) < 500}

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -89,3 +94,68 @@ def v1_row(v1_id: str = "bk_1700_a", **changes: Any) -> dict[str, Any]:
         "updatedAt": "2026-11-01T12:00:00.000Z",
         **changes,
     }
+
+
+class V1:
+    """A V1 that takes whatever it is asked for; each `loses_every`-th answer never arrives."""
+
+    def __init__(self, *, loses_every: int = 0) -> None:
+        self.made: dict[str, dict[str, Any]] = {}
+        self.asked: list[dict[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(asked)
+                row = outer.book(asked)
+                body = json.dumps({"success": True, "booking": row}).encode()
+                if loses_every and len(outer.made) % loses_every == 0:
+                    # It has booked, and its answer is lost.
+                    self.close_connection = True
+                    return
+                self.send_response(201)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    @contextmanager
+    def serving(self) -> Iterator[V1]:
+        """Answer on loopback for a while."""
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def book(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Take a booking without looking at any calendar, once a customer."""
+        known = [row for row in self.made.values() if row["customerEmail"] == asked["email"]]
+        if known:
+            return known[0]
+        v1_id = f"bk_{len(self.made)}_{random.randrange(10**6)}"  # noqa: S311  # an id, no secret
+        self.made[v1_id] = {
+            "id": v1_id,
+            "serviceId": asked["serviceId"],
+            "scheduledDateTime": asked["scheduledDateTime"],
+            "status": "CONFIRMED",
+            "priceAtBooking": "85.00",
+            "customerName": "Soak Customer",
+            "customerEmail": asked["email"],
+            "addressZip": "77573",
+            "createdAt": "2026-11-01T12:00:00.000Z",
+            "updatedAt": "2026-11-01T12:00:00.000Z",
+        }
+        return self.made[v1_id]

@@ -154,8 +154,9 @@ def _method(row: Row, used_intents: set[str]) -> tuple[PaymentMethod, str | None
     provider = str(row.get("provider") or "").upper()
     way = str(row.get("paymentMethod") or row.get("method") or "").upper()
     for name in (row.get("paymentIntentId"), row.get("transactionId")):
-        is_intent = isinstance(name, str) and name.startswith("pi_") and len(name) <= 80
-        if is_intent and name not in used_intents:
+        if not isinstance(name, str) or not name.startswith("pi_") or len(name) > 80:
+            continue
+        if name not in used_intents:
             used_intents.add(name)
             return PaymentMethod.CARD, name
     if provider == "CASH" or "CASH" in way:
