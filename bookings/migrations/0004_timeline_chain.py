@@ -1,7 +1,8 @@
 """Bind each row of a booking's timeline to the one before, and let none be changed any more.
 
 The database does it itself, so that no writer can forget to, two writers cannot fork a chain, and
-it costs no statement. Writers wait while the rows that are there are bound: about 75 s a million on two busy cores.
+it costs no statement. Writers wait while the rows that are there are bound: about 75 s a million
+on two busy cores.
 """
 
 import django.db.models.deletion
