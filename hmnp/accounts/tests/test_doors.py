@@ -11,11 +11,12 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.checks import Error
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from hmnp.accounts.codes import code_now
+from hmnp.accounts.codes import code_now, reseal_factors
 from hmnp.accounts.demo_staff import check_no_demo_staff
 from hmnp.accounts.tests.desk_door import SECRET, give_app, open_desk
 
@@ -146,6 +147,26 @@ def test_eight_hours_are_the_end_however_busy_one_was(client: Client, ana: User)
             assert client.get(DESK).status_code == 200
     with time_machine.travel(start + timedelta(hours=8.1)):
         assert leads_from(client, DESK) == LOGIN
+
+
+def test_factors_outlive_a_change_of_the_servers_key(
+    client: Client, ana: User, settings: Settings
+) -> None:
+    give_app(ana)
+    RecoveryCodes.activate(ana)
+    old = settings.TOKEN_KEYS
+    settings.TOKEN_KEYS = f"next:{'n' * 40},{old}"
+    assert (reseal_factors(), reseal_factors()) == (2, 0)
+    settings.TOKEN_KEYS = f"next:{'n' * 40}"
+    sign_in(client)
+    assert client.post(CODE, {"code": code_now(secret=SECRET)})["Location"] == DESK
+    # Without that a code is refused, and nothing breaks.
+    settings.TOKEN_KEYS = f"third:{'t' * 40}"
+    late = Client()
+    sign_in(late)
+    assert late.post(CODE, {"code": "123456"}).status_code == 200
+    with pytest.raises(CommandError, match="TOKEN_KEYS"):
+        call_command("reseal_factors")
 
 
 def test_nobody_but_staff_signs_in(client: Client, settings: Settings) -> None:
