@@ -143,9 +143,7 @@ def _money(booking: Booking, request: HttpRequest) -> dict[str, Any]:
         "disputes": [
             {"row": row, "page": dispute_page(row.provider_dispute_id)} for row in disputes
         ],
-        "money_deeds": outstanding_deeds(booking)
-        if request.user.has_perm("payments.change_payment")
-        else [],
+        "money_deeds": outstanding_deeds(request, booking),
     }
 
 

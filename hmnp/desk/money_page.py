@@ -60,6 +60,10 @@ _HOW = {"CARD": "Card", "CASH": "Cash", "CHEQUE": "Check"}
 
 Work = Callable[[dict[str, Any]], object]
 
+# To give money back is more than to take it; cancelling gives back what the policy says.
+CHANGE, GIVE = "payments.change_payment", "payments.change_refund"
+_GIVES_BACK = ("refund", "again", "hand")
+
 
 def money(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     """Show a booking's money; do what one of its forms asks, by the same actions as everywhere."""
@@ -71,7 +75,8 @@ def money(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if booking is None:
         raise Http404
     if request.method == "POST":
-        if not request.user.has_perm("payments.change_payment"):
+        needed = GIVE if request.POST.get("do") in _GIVES_BACK else CHANGE
+        if not request.user.has_perm(needed):
             raise PermissionDenied
         if _act(request, booking):
             return redirect("admin-booking-money", booking_id=booking_id)
@@ -228,18 +233,20 @@ def _context(request: HttpRequest, booking: Booking, now: datetime) -> dict[str,
         "cancel_form": CancelForm(auto_id="cancel_%s"),
         "hand_form": HandForm(auto_id=False),
         "form_key": new_form_key(),
-        "may_change": request.user.has_perm("payments.change_payment"),
+        "may_change": request.user.has_perm(CHANGE),
+        "may_give": request.user.has_perm(GIVE),
     }
 
 
-def outstanding_deeds(booking: Booking) -> list[tuple[str, str]]:
-    """Give what may be done about a booking's money now: the place on its page, and the words."""
+def outstanding_deeds(request: HttpRequest, booking: Booking) -> list[tuple[str, str]]:
+    """Give what this person may do about a booking's money now: place on its page, and words."""
     found = []
-    if booking.amount_due_cents or booking.balance_due_cents:
+    may_change = request.user.has_perm(CHANGE)
+    if may_change and (booking.amount_due_cents or booking.balance_due_cents):
         found += [("take", "Take cash or a check"), ("link", "Send a pay link")]
-    if booking.status == BookingStatus.PENDING_PAYMENT:
+    if may_change and booking.status == BookingStatus.PENDING_PAYMENT:
         found.append(("waive", "Waive what is due"))
-    if booking.net_paid_cents > 0:
+    if request.user.has_perm(GIVE) and booking.net_paid_cents > 0:
         found.append(("refund", "Give a part back"))
     return found
 

@@ -132,3 +132,12 @@ def test_only_who_may_see_money_sees_it_and_only_who_may_change_it_changes_it(
     sent = {"do": "take", "amount": "42.50", "method": "CASH"}
     assert client.post(_at(booking), sent).status_code == 403
     assert _now(booking).amount_paid_cents == 0
+    # Whoever takes money does not give it back.
+    staff.user_permissions.add(Permission.objects.get(codename="change_payment"))
+    assert client.post(_at(booking), sent).status_code == 302
+    assert _now(booking).amount_paid_cents == 4250
+    assert b"Give a part back" not in client.get(_at(booking)).content
+    for deed in ("refund", "again", "hand"):
+        assert client.post(_at(booking), {"do": deed}).status_code == 403
+    staff.user_permissions.add(Permission.objects.get(codename="change_refund"))
+    assert b"Give a part back" in client.get(_at(booking)).content
