@@ -170,7 +170,8 @@ def _serve(
     running: Servers, peer: Peer, name: str, module: str, environment: dict[str, str]
 ) -> int:
     port = quiet_port()
-    command = [peer.python, "-m", "gunicorn", "--workers", "2", "--bind", f"{LOOPBACK}:{port}"]
+    command = [peer.python, "-m", "gunicorn", "--workers", "2", "--timeout", "300"]
+    command += ["--bind", f"{LOOPBACK}:{port}"]
     child = running.start(name, [*command, f"{module}:application"], environment)
     if not client.wait_for_port(port):
         raise child.failure("does not listen")
@@ -196,11 +197,15 @@ def main() -> int:
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--seconds", type=float, default=3.0)
     asked.add_argument("--save", default="", help="keep the result under this name")
+    asked.add_argument("--only", default="pretix,appointment")
     asked.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "hmnp-peers")
     options = asked.parse_args()
     options.at.mkdir(parents=True, exist_ok=True)
-    pretix = install(options.at, "pretix", _PRETIX)
-    appointment = install(options.at, "appointment", _APPOINTMENT)
+    wanted_peers = options.only.split(",")
+    pretix = install(options.at, "pretix", _PRETIX) if "pretix" in wanted_peers else None
+    appointment = (
+        install(options.at, "appointment", _APPOINTMENT) if "appointment" in wanted_peers else None
+    )
     with servers() as running:
         site_url = running.database("bench_site")
         environment = running.site_environment(database_url=site_url)
@@ -245,13 +250,16 @@ def main() -> int:
 def _measure(ours: Ours, targets: list[Target], *, rounds: int, seconds: float) -> None:
     with ExitStack() as stack:
         generator = stack.enter_context(Generator("benchmarks.load"))
-        for number in range(rounds):
+        # The first round only warms up: some load half of themselves at the first request.
+        for number in range(rounds + 1):
             for target in targets:
                 result = generator.measure(target.job(seconds) | {"connections": CLIENTS})
                 ours.note_taken(target, result["sent"])
+                if not number:
+                    continue
                 target.results.append(result)
                 target.rates.append(result["rate"])
-                print(f"round {number + 1}: {target.what}: {result['rate']}/s", flush=True)
+                print(f"round {number}: {target.what}: {result['rate']}/s", flush=True)
 
 
 def _ratios(targets: list[Target]) -> tuple[str, bool]:

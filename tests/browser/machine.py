@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ _WATCH = """
   addEventListener("load", () => setTimeout(() => {
     const way = performance.getEntriesByType("navigation")[0];
     const begun = Number(sessionStorage.getItem("pressed")) || performance.timeOrigin;
-    note(location.pathname.split("/").slice(0, 4).join("/"),
+    note(location.pathname.replace(/[0-9a-f-]{36}/, "…"),
       performance.timeOrigin + way.loadEventEnd - begun, way.responseStart - way.requestStart);
     const button = document.querySelector("[data-pay-button]");
     if (!button) { return; }
@@ -45,6 +46,7 @@ _WATCH = """
   });
 })()
 """
+_ID = re.compile(r"[0-9a-f-]{36}")
 _TOLD = "JSON.parse(sessionStorage.getItem('machine') || '[]')"
 
 
@@ -130,7 +132,7 @@ def _weigh(page: Page, measured: Measured, base_url: str) -> None:
         if not answer.url.startswith(base_url) or 300 <= answer.status < 400:
             return
         if answer.request.is_navigation_request() and answer.frame == page.main_frame:
-            name = "/".join(answer.url.removeprefix(base_url).split("?")[0].split("/")[:4])
+            name = _ID.sub("…", answer.url.removeprefix(base_url).partition("?")[0])
         measured.page_bytes.setdefault(name, 0)
         sizes = answer.request.sizes()
         measured.page_bytes[name] += sizes["responseBodySize"] + sizes["responseHeadersSize"]
