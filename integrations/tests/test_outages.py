@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -167,7 +167,7 @@ def pass_time(length: timedelta, *, until: Callable[[], bool] = lambda: False) -
             cursor.execute(NEXT)
             (wait,) = cursor.fetchone() or (None,)
             step = min(max(wait or length, timedelta(seconds=1)), length - gone)
-            cursor.execute(AGE, {"by": step})
+            cursor.execute(AGE, {"by": cast(Any, step)})
         gone += step
         work()
     return gone
