@@ -102,9 +102,26 @@ class EditForm(_Place):
         initial = {name: getattr(booking, name) for name in names}
         super().__init__(data, initial=initial, auto_id="edit_%s")
         self.booking = booking
+        self.signer_count = 0
         if not booking.zip_code:
             for name in ("street", "unit", "city", "state", "zip_code"):
                 del self.fields[name]
+            self._ask_signers(booking)
+
+    def _ask_signers(self, booking: Booking) -> None:
+        """Online every signer is invited by name and e-mail."""
+        self.signer_count = booking.signers
+        for number in range(1, booking.signers + 1):
+            known = booking.signer_details[number - 1 : number]
+            was = known[0] if known else {}
+            for part, field in (("name", forms.CharField), ("email", forms.EmailField)):
+                words = "e-mail" if part == "email" else part
+                self.fields[f"signer_{number}_{part}"] = field(
+                    label=f"Signer {number}: {words}",
+                    max_length=100,
+                    required=False,
+                    initial=was.get(part, ""),
+                )
 
     def is_mobile(self, cleaned: Mapping[str, Any]) -> bool:
         """The booking says so."""
@@ -116,7 +133,25 @@ class EditForm(_Place):
         if "state" in values:
             values["state"] = values["state"].upper()
         del values["signers"], values["documents"]
+        named = []
+        for number in range(1, self.signer_count + 1):
+            parts = {part: values.pop(f"signer_{number}_{part}") for part in ("name", "email")}
+            known = self.booking.signer_details[number - 1 : number]
+            if any(parts.values()):
+                named.append({**(known[0] if known else {}), **parts})
+        if self.signer_count:
+            values["signer_details"] = named
         return values
+
+    def clean(self) -> dict[str, Any]:
+        """Take a signer whole or not at all."""
+        cleaned = super().clean()
+        for number in range(1, self.signer_count + 1):
+            name, email = (cleaned.get(f"signer_{number}_{part}") for part in ("name", "email"))
+            if bool(name) != bool(email):
+                missing = "email" if name else "name"
+                self.add_error(f"signer_{number}_{missing}", "Give both the name and the e-mail.")
+        return cleaned
 
 
 class PhoneForm(_Place):

@@ -37,6 +37,7 @@ _LABELS = {
     "customer_phone": "Phone",
     "zip_code": "ZIP code",
     "special_instructions": "Instructions",
+    "signer_details": "Signers by name",
 }
 
 
@@ -116,7 +117,7 @@ def _was_shown(request: HttpRequest, plan: UpdatePlan) -> bool:
 
 def _preview(booking: Booking, plan: UpdatePlan, form: EditForm) -> dict[str, Any]:
     changes = [
-        (_LABELS.get(name, name.capitalize()), getattr(booking, name) or "–", value or "–")
+        (_LABELS.get(name, name.capitalize()), _shown(getattr(booking, name)), _shown(value))
         for name, value in plan.details.items()
     ]
     changes += [
@@ -137,6 +138,12 @@ def _preview(booking: Booking, plan: UpdatePlan, form: EditForm) -> dict[str, An
         }
     says = _price_says(booking, plan)
     return {**more, "says": says, "button": "Save", "do": "save", "again": "Look again"}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        value = ", ".join(f"{one['name']} ({one['email']})" for one in value)
+    return value or "–"
 
 
 def _price_says(booking: Booking, plan: UpdatePlan) -> list[str]:

@@ -206,6 +206,26 @@ def test_details_are_changed_once_their_price_was_seen(desk: Client, booking: Bo
     assert now(booking).zip_code == "77581"
 
 
+def test_who_signs_online_is_named_whole(desk: Client, catalogue: Catalogue) -> None:
+    a_notary(skills=["ron"], hours=(0, 1440))
+    booking = book(slug="ron", zip_code=None, actor=STAFF)
+    form = {
+        "customer_name": "Ada",
+        "customer_email": "ada@example.com",
+        "signers": "1",
+        "customer_phone": "+17135550123",
+        "documents": "1",
+        "signer_1_name": "Ada",
+    }
+    assert "Give both the name and the e-mail" in send(desk, booking, "edit", **form)
+    form["signer_1_email"] = "ada@example.com"
+    looked = desk.post(at(booking, "edit"), {**form, "do": "look"})
+    assert "Signers by name – Ada (ada@example.com)" in text_of(looked)
+    total = values_of(looked, "shown_total")[0]
+    send(desk, booking, "edit", **form, do="save", shown_total=total)
+    assert now(booking).signer_details == [{"name": "Ada", "email": "ada@example.com"}]
+
+
 def test_another_notary_takes_it_and_why_the_others_cannot_is_said(
     desk: Client, booking: Booking
 ) -> None:
