@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold.contrib.filters.admin import RangeDateFilter
 
 from bookings.models import Booking, SlotClaim
 from bookings.states import LIVE_CLAIM_STATES, BookingStatus
@@ -54,6 +55,31 @@ class WhenFilter(admin.SimpleListFilter):
         today = local_date(timezone.now(), zone=zone)
         first, after = (midnight(today + timedelta(days=days), zone=zone) for days in span)
         return queryset.filter(starts_at__gte=first, starts_at__lt=after)
+
+
+class DaysFilter(RangeDateFilter):
+    """From one calendar day of the business to another, both included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        """Keep what is within; a day that is none narrows nothing."""
+        zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+        first = _day(self.used_parameters.get(f"{self.parameter_name}_from"))
+        last = _day(self.used_parameters.get(f"{self.parameter_name}_to"))
+        if first is not None:
+            queryset = queryset.filter(starts_at__gte=midnight(first, zone=zone))
+        if last is not None:
+            end = midnight(last + timedelta(days=1), zone=zone)
+            queryset = queryset.filter(starts_at__lt=end)
+        return queryset
+
+
+def _day(value: Any) -> date | None:
+    try:
+        found = date.fromisoformat(str(value))
+    except ValueError:
+        return None
+    # The ends of the calendar have no midnight in every zone.
+    return found if date(1, 1, 2) < found < date(9999, 12, 30) else None
 
 
 class NeedFilter(admin.SimpleListFilter):

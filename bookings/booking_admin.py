@@ -12,10 +12,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import RangeDateFilter
 
 from bookings import search
-from bookings.admin_filters import NeedFilter, WhenFilter
+from bookings.admin_filters import DaysFilter, NeedFilter, WhenFilter
 from bookings.models import Booking
 from bookings.states import BookingStatus
 from hmnp.core.money import show
@@ -42,7 +41,7 @@ class BookingAdmin(ModelAdmin[Booking]):
         "status",
         "service",
         "notary",
-        ("starts_at", RangeDateFilter),
+        ("starts_at", DaysFilter),
     ]
     list_filter_submit = True
     list_select_related = ["service", "notary"]

@@ -92,6 +92,8 @@ def test_it_is_narrowed_by_day_and_search(desk: Client) -> None:
         said = text_of(desk.get(LIST, asked))
         assert found.reference in said
         assert left.reference not in said
+    everything = text_of(desk.get(LIST, {"starts_at_from": "9999-12-31", "starts_at_to": "x"}))
+    assert first.reference in everything
 
 
 def test_the_file_has_what_the_list_has_and_who_took_it_is_kept(desk: Client, staff: User) -> None:

@@ -96,6 +96,7 @@ def failed_refund(booking: Booking) -> Refund:
 def test_a_dead_job_is_tried_again_and_the_case_closes_itself(
     desk: Client, booking: Booking
 ) -> None:
+    OutboxJob.objects.all().delete()
     job = message(booking)
     assert fail(claim(job), permanent=True)
     case = Case.objects.get(kind="INTEGRATION_DEAD")
