@@ -22,13 +22,6 @@ class Entry:
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
-        "Day",
-        (
-            Entry("Today", "admin:index", "today"),
-            Entry("Weeks", "admin-week", "calendar_view_week"),
-        ),
-    ),
-    (
         "Today",
         (
             Entry("Today", "admin-today", "today"),
