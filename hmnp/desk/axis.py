@@ -118,6 +118,9 @@ class Drawing:
     lanes: list[Lane]
     ticks: list[tuple[float, str]] = field(default_factory=list)
     now_x: float | None = None
+    # The lanes that it is now in: all of one day's, or one of a week's.
+    now_first: int = 0
+    now_after: int = 0
 
     @property
     def count(self) -> int:
@@ -129,15 +132,17 @@ def draw(*, days: Sequence[NotaryDay], zone: ZoneInfo, now: datetime) -> Drawing
     """Lay the days over one axis, wide enough for all that is in them."""
     axis = _axis(days, zone)
     lanes = [_lane(day, axis) for day in days]
-    here = next((day for day in days if day.starts_at <= now < day.ends_at), None)
+    here = [number for number, day in enumerate(days) if day.starts_at <= now < day.ends_at]
     now_x = None
-    if here is not None and axis.opens <= now - here.starts_at <= axis.closes:
-        now_x = axis.x(now, of=here)
+    if here and axis.opens <= now - days[here[0]].starts_at <= axis.closes:
+        now_x = axis.x(now, of=days[here[0]])
     return Drawing(
         axis=axis,
         lanes=lanes,
         ticks=axis.ticks(of=days[0]) if days else [],
         now_x=now_x,
+        now_first=here[0] if here else 0,
+        now_after=here[-1] + 1 if here else 0,
     )
 
 

@@ -42,6 +42,9 @@ _OURS = {
 class DeskForm(forms.Form):
     """An action's refusal finds the field it is about."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
     def refuse(self, error: DomainError) -> None:
         """Show a refusal beside its field, else above the form."""
         if isinstance(error, ValidationFailed) and error.faults:
@@ -222,6 +225,9 @@ class PhoneForm(_Place):
         ("Set aside", ("waived", "agreed_price", "agreed_travel", "reason")),
         ("Payment", ("payment", "amount", "unpaid_reason")),
     )
+
+    # The others that may be left out say when in their own words.
+    EXTRAS = ("unit", "promo", "instructions")
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Give the fields in the order of a phone call."""
