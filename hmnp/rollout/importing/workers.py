@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 
+from bookings.travel_time import drive_minutes
 from hmnp.rollout.importing.booking_chunks import CHUNK, import_ended_part
 from hmnp.rollout.importing.fates import waiting
 from hmnp.rollout.states import Table
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 WORKERS_LOCK = 8_261_125
 # Below this a second process costs more than it brings.
 _LEAST = 4 * CHUNK
+_ANY_DRIVE = ("77591", "77573")
 # What a child inherits and must neither use nor close: it is the parent's.
 _inherited: list[Any] = []
 
@@ -35,6 +37,8 @@ def import_in_parts(*, jobs: int, now: datetime, progress: Callable[[str, int, i
     total = waiting(Table.BOOKING).count()
     if jobs < 2 or total < _LEAST or not hasattr(os, "fork"):
         return 0
+    # Read once, here, for all of them.
+    drive_minutes(*_ANY_DRIVE)
     children = [_fork(part, jobs, now) for part in range(jobs)]
     while children:
         children = [pid for pid in children if os.waitpid(pid, os.WNOHANG) == (0, 0)]

@@ -63,7 +63,7 @@ def test_a_dirty_export_comes_over_whole_and_the_second_time_changes_nothing(
     export = tmp_path / "v1.jsonl"
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     with export.open("w") as file:
-        dirt = write_export(file=file, bookings=600, seed=7, now=now)
+        dirt = write_export(file=file, bookings=400, seed=7, now=now)
     assert len(dirt) > 15
     the_import(export)
     said = capsys.readouterr().out

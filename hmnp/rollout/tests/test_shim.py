@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -140,6 +142,33 @@ def test_v1_reports_what_it_writes_and_its_times_are_taken_here() -> None:
     # Told again, it changes nothing.
     assert report({"table": "Booking", "row": v1_row()}).json()["results"] == [result]
     assert Booking.objects.count() == 2
+
+
+def test_the_shadow_lists_where_v2_would_have_differed(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {
+        "same": v1_row("same"),
+        "dear": v1_row("dear", priceAtBooking="75.00", scheduledDateTime=iso(at(12))),
+        "odd": v1_row("odd", scheduledDateTime=iso(at(14) + timedelta(minutes=10))),
+        "late": v1_row("late", scheduledDateTime=iso(at(20))),
+        "far": v1_row("far", addressZip="78701", scheduledDateTime=iso(at(10, days=1))),
+    }
+    report(*({"table": "Booking", "row": row} for row in rows.values()))
+    call_command("shadow_v1", all=True)
+    seen = {one.v1_row.v1_id: one for one in ShadowCheck.objects.select_related("v1_row")}
+    assert {name: one.verdict for name, one in seen.items()} == {
+        "same": "SAME",
+        "dear": "OTHER_PRICE",
+        "odd": "REFUSED",
+        "late": "REFUSED",
+        "far": "REFUSED",
+    }
+    assert (seen["dear"].v1_cents, seen["dear"].v2_cents) == (7500, 8500)
+    assert seen["odd"].differences == ["starts off the half-hour grid"]
+    assert seen["late"].differences == ["outside the service's hours"]
+    assert seen["far"].differences[0].startswith("no price: ")
+    said = capsys.readouterr().out
+    assert "V1     $75.00  V2     $85.00" in said
+    assert "5 checked" in said
 
 
 def test_what_v1_changes_is_followed_and_its_money_counted() -> None:
