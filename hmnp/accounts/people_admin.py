@@ -55,10 +55,10 @@ def _refuse_demo_names(username: str) -> None:
 class NewStaffForm(UserCreationForm):  # type: ignore[misc]  # untyped there
     """A name and a first password, to be changed by whoever gets it."""
 
-    def clean_username(self) -> str:
-        """Refuse the demonstration's names. Raises ValidationError."""
-        username: str = super().clean_username()
-        _refuse_demo_names(username)
+    def clean_username(self) -> str | None:
+        """Refuse the demonstration's names. Raises ValidationError; a taken name gives None."""
+        _refuse_demo_names(self.cleaned_data["username"])
+        username: str | None = super().clean_username()
         return username
 
 

@@ -32,6 +32,8 @@ def test_a_new_account_is_staff_with_a_role_and_no_more(client: Client, owner: U
         answer = client.post(reverse("admin:auth_user_add"), {**sent, "username": name})
         assert answer.status_code == (302 if name == "demo-owner-not" else 200)
     assert client.post(reverse("admin:auth_user_add"), sent).status_code == 302
+    twice = client.post(reverse("admin:auth_user_add"), {**sent, "username": "BEN"})
+    assert "already exists" in twice.content.decode()
     ben = User.objects.get(username="ben")
     assert (ben.is_staff, ben.is_superuser, list(ben.groups.all())) == (True, False, [role])
     assert not User.objects.filter(username__in=["staff", "Demo-Notary"]).exists()
