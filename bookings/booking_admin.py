@@ -55,6 +55,9 @@ class BookingAdmin(ModelAdmin[Booking]):
     actions = None
     list_before_template = "desk/parts/bookings_tools.html"
 
+    class Media:
+        css = {"all": ["css/desk-day.css"]}  # noqa: RUF012 -- as Django asks for it
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds a row here; the desk books by phone."""
         return False
