@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
+import hmac
 import io
 import json
 import logging
@@ -10,16 +14,26 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import quote
 
+import httpx
 import pytest
 import time_machine
+from celery import current_app
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.test import Client
+from pytest_django import Settings
+from redis import Redis
 
 from bookings.links import manage_url
 from bookings.models import Booking
 from bookings.tests.callers import Caller, anyone, body, customer_of, hold_body, partner_caller
 from bookings.tests.factories import NOW, a_notary, book, customer
+from hmnp.accounts.tests.desk_door import open_desk
+from hmnp.core import tally
 from hmnp.core.logs import json_formatter
+from hmnp.desk.models import MetricBucket
 from hmnp.dev.deploy_check import production_environment
 from hmnp.dev.state import CHECKOUT
 from services.tests.fixtures import Catalogue
@@ -257,6 +271,127 @@ def test_no_log_line_tells_who_books(catalogue: Catalogue, logged: io.StringIO) 
         "a key of ours": os.environ.get("TOKEN_KEYS", "insecure-local-only-token-key"),
     }
     assert [what for what, value in secrets.items() if value in text] == []
+
+
+def _in_redis() -> str:
+    """Everything the cache and the broker hold, names and values, as text."""
+    found = []
+    for address in {os.environ["REDIS_URL"], os.environ["CELERY_BROKER_URL"]}:
+        redis = Redis.from_url(address)
+        for key in redis.scan_iter():
+            kind = redis.type(key)
+            values = redis.lrange(key, 0, -1) if kind == b"list" else [redis.dump(key) or b""]
+            if kind == b"string":
+                values = [redis.get(key) or b""]
+            found += [key, *values]
+        redis.close()
+    return b"\n".join(found).decode(errors="replace")
+
+
+def _work_off(bells: list[str]) -> None:
+    """Do what the bells ask for, as a worker does, until none rings; keep what they said."""
+    redis = Redis.from_url(os.environ["CELERY_BROKER_URL"])
+    for _ in range(60):
+        rung = redis.lpop("celery")
+        if rung is None:
+            break
+        assert isinstance(rung, bytes)
+        message = json.loads(rung)
+        body = base64.b64decode(message["body"]).decode()
+        bells.append(json.dumps(message["headers"]) + body)
+        with contextlib.suppress(Exception):
+            current_app.tasks[message["headers"]["task"]](*json.loads(body)[0])
+    redis.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_but_the_tables_tells_who_books(
+    catalogue: Catalogue, logged: io.StringIO, sandbox_url: str, settings: Settings
+) -> None:
+    """A booking from its hold to its refund, with what workers, staff and Stripe do about it."""
+    settings.METRICS_TOKEN = "m" * 40
+    Redis.from_url(settings.CELERY_BROKER_URL).flushdb()
+    tally.reset()
+    a_notary()
+    person = {
+        "customerName": CANARIES["name"],
+        "customerEmail": CANARIES["email"],
+        "customerPhone": CANARIES["phone"],
+        "address": {**body()["address"], "street": CANARIES["street"]},
+        "specialInstructions": CANARIES["instructions"],
+    }
+    bells: list[str] = []
+    answers = []
+    with time_machine.travel(NOW, tick=False):
+        priced = {"serviceId": "standard-notary", "scheduledDateTime": body()["scheduledDateTime"]}
+        answers.append(anyone().post("/services/pricing", {**priced, "address": person["address"]}))
+        held = anyone().hold()
+        made = anyone().book(**person, holdId=held["holdId"], holdToken=held["holdToken"])
+        booking = Booking.objects.get(pk=made["booking"]["id"])
+        own, path = customer_of(booking), f"/bookings/{booking.pk}"
+        intent = own.post("/payments/intent", {"bookingId": str(booking.pk)}).json()
+        for card in ("pm_card_chargeDeclined", "pm_card_visa"):
+            httpx.post(
+                f"{sandbox_url}/v1/payment_intents/{intent['paymentIntentId']}/confirm",
+                headers={"Authorization": "Bearer pk_test_sandbox"},
+                data={"client_secret": intent["clientSecret"], "payment_method": card},
+            )
+            confirm = {"paymentIntentId": intent["paymentIntentId"]}
+            answers.append(own.post("/payments/confirm", confirm))
+        _work_off(bells)
+        desk = Client()
+        open_desk(desk, User.objects.create_superuser("owner", "owner@example.com", "x"))
+        answers += [
+            desk.get("/admin/"),
+            desk.get("/admin/bookings/booking/", {"q": CANARIES["email"]}),
+            desk.get(f"/admin/bookings/booking/{booking.pk}/change/"),
+            desk.get(f"/admin/bookings/booking/{booking.pk}/money/"),
+            desk.get("/admin/desk/dashboard/"),
+            desk.get(f"/{CANARIES['email']}"),
+            own.client.post(
+                "/find/", {"reference": booking.reference, "contact": person["customerEmail"]}
+            ),
+            own.delete(f"{path}?reason={quote(CANARIES['instructions'])}"),
+        ]
+        event = {"id": "evt_canary", "object": "event", "type": "charge.updated", "created": 1}
+        event["data"] = {"object": {"id": "ch_1", "billing_details": {"name": CANARIES["name"]}}}
+        text = json.dumps(event)
+        stamp = int(NOW.timestamp())
+        digest = hmac.new(b"whsec_sandbox", f"{stamp}.{text}".encode(), hashlib.sha256).hexdigest()
+        sign = {"Stripe-Signature": f"t={stamp},v1={digest}"}
+        answers.append(
+            Client().post("/api/v2/webhooks/stripe", text, "application/json", headers=sign)
+        )
+        _work_off(bells)
+    tally.send(now=NOW)
+    shown = Client().get("/metrics", headers={"Authorization": "Bearer " + "m" * 40})
+    statuses = [answer.status_code for answer in answers]
+    assert {200, 402, 404} <= set(statuses), statuses
+    assert 500 not in statuses
+    booking.refresh_from_db()
+    assert booking.status == "CANCELLED"
+    assert len(bells) >= 4
+    assert "hmnp_request_duration_seconds_count" in shown.content.decode()
+    places = {
+        "logs": logged.getvalue(),
+        "redis": _in_redis(),
+        "bells": "\n".join(bells),
+        "metrics": shown.content.decode(),
+        "buckets": json.dumps(list(MetricBucket.objects.values("metric", "subject", "outcome"))),
+        "addresses": "\n".join(answer.get("Location", "") for answer in answers),
+    }
+    assert places["redis"]
+    secrets = {
+        **CANARIES,
+        "E.164": "+17135550187",
+        "access token": made["accessToken"],
+        "hold token": held["holdToken"],
+        "client secret": intent["clientSecret"],
+    }
+    told = [
+        (place, what) for place, text in places.items() for what in secrets if secrets[what] in text
+    ]
+    assert told == []
 
 
 @pytest.mark.django_db

@@ -27,6 +27,7 @@ from hmnp.core.invariants import Invariant
 from hmnp.core.limits import Action
 from hmnp.core.tally import Figures
 from hmnp.desk import alert_notices, lasting_breaches, metric_minutes, metric_store, watching
+from hmnp.desk.alert_measures import MEASURES
 from hmnp.desk.alert_rules import DEFAULTS, Rule, load_rules
 from hmnp.desk.alert_watch import evaluate
 from hmnp.desk.models import Alert, AlertNotice, AlertRule, AlertWatch, Reading
@@ -220,10 +221,10 @@ def test_each_rule_fires_and_clears_and_people_are_told(rule: Rule, booking: Boo
     assert alert_notices.send_due(now=then) == 1
     opened, closed = mail.outbox
     assert opened.to == ["owner@example.com", "desk@example.com"]
-    assert words in opened.subject + opened.body
+    assert words in f"{opened.subject} {opened.body}"
     assert f"https://book.example.com/admin/desk/alert/{alert.pk}/change/" in opened.body
     assert closed.subject.startswith("[Over]")
-    everything = opened.body + closed.body
+    everything = f"{opened.subject} {opened.body} {closed.subject} {closed.body}"
     assert booking.customer_name not in everything
     assert booking.customer_email not in everything
 
@@ -311,7 +312,7 @@ def test_a_rule_that_cannot_be_measured_stops_no_other(
     def broken(rule: AlertRule, now: datetime) -> list[object]:
         raise RuntimeError("no such column")
 
-    monkeypatch.setitem(watching.evaluate.__globals__["MEASURES"], Rule.ERROR_RATE, broken)
+    monkeypatch.setitem(MEASURES, Rule.ERROR_RATE, broken)
     reading("invariant", "money-adds-up", 1)(NOW, booking)
     evaluate(now=NOW)
     assert Alert.objects.get().rule_id == Rule.INVARIANTS

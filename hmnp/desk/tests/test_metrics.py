@@ -179,17 +179,16 @@ def test_a_declined_card_is_no_failure_and_an_open_payment_nothing_yet(
 ) -> None:
     booking = make_booking(catalogue.standard)
     at = NOW - timedelta(minutes=50)
-    for number, fields in enumerate(
-        [
-            {"status": "SUCCEEDED", "provider_intent_id": "pi_1"},
-            {"status": "REFUNDED", "provider_intent_id": "pi_2"},
-            {"status": "CANCELLED", "provider_intent_id": "pi_3", "declined_attempt": "ch_1"},
-            {"status": "CANCELLED", "provider_intent_id": "pi_4"},
-            {"status": "FAILED"},
-            {"status": "CREATED", "intent_requested_at": at},
-            {"status": "SUCCEEDED", "method": "CASH"},
-        ]
-    ):
+    payments: list[dict[str, Any]] = [
+        {"status": "SUCCEEDED", "provider_intent_id": "pi_1"},
+        {"status": "REFUNDED", "provider_intent_id": "pi_2"},
+        {"status": "CANCELLED", "provider_intent_id": "pi_3", "declined_attempt": "ch_1"},
+        {"status": "CANCELLED", "provider_intent_id": "pi_4"},
+        {"status": "FAILED"},
+        {"status": "CREATED", "intent_requested_at": at},
+        {"status": "SUCCEEDED", "method": "CASH"},
+    ]
+    for number, fields in enumerate(payments):
         Payment.objects.create(
             booking=booking,
             kind="FULL",
