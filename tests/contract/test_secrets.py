@@ -59,6 +59,7 @@ NONE = {
     (".env.example", "postgres://user:password@"): "shows the form",
     (".env.example", "https://user:password@"): "shows the form",
     ("docs/messages.md", "https://user:password@"): "shows the form",
+    ("hmnp/accounts/tests/desk_door.py", 'SECRET = "JBSWY3DPEHPK3PXP'): "the usual example",
     ("hmnp/dev/deploy_check.py", "postgres://hmnp:unused@"): "a host that does not exist",
 }
 THIS = "tests/contract/test_secrets.py"
