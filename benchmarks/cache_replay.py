@@ -53,9 +53,10 @@ class Request:
 def requests(*, count: int, today: datetime, seed: int = 7) -> Iterator[Request]:
     """Give `count` requests as a day brings them."""
     dice = random.Random(seed)  # noqa: S311 -- a replay must be the same each time
-    kinds, shares = zip(*_MIX, strict=True)
+    kinds, shares = [kind for kind, _ in _MIX], [share for _, share in _MIX]
     for _ in range(count):
         kind = dice.choices(kinds, shares)[0]
+        asked: dict[str, Any]
         slug = _pick(dice, _SERVICES)
         day = today.date() + timedelta(days=2 + _pick(dice, range(_DAYS)))
         place = {} if slug == "ron" else {"zip": _pick(dice, _ZIPS)}

@@ -151,37 +151,15 @@ def take(
     booking_id: UUID | None = None,
     is_agreed: bool = False,
     is_any_hour: bool = False,
+    counted: Holder | None = None,
+    writing: Callable[[SlotClaim], None] | None = None,
 ) -> SlotClaim:
     """Claim this notary's time for `facts`: HELD for five minutes, PAYING for fifteen, by the
     database's clock.
 
-    `is_any_hour`: staff set the notary's working hours aside. Raises `Occupied`.
+    `is_any_hour`: staff set the notary's working hours aside. `writing` inserts the row, together
+    with something else. Raises `Occupied`, and `TooManyHolds` when `counted` may hold no more.
     """
-    claim, found = prepare(
-        facts=facts,
-        notary_id=notary_id,
-        holder_key=holder_key,
-        state=state,
-        booking_id=booking_id,
-        is_agreed=is_agreed,
-        is_any_hour=is_any_hour,
-    )
-    insert(claim=claim, found=found)
-    return claim
-
-
-def prepare(
-    *,
-    facts: ClaimFacts,
-    notary_id: int,
-    holder_key: str,
-    state: ClaimState,
-    booking_id: UUID | None = None,
-    is_agreed: bool = False,
-    is_any_hour: bool = False,
-    counted: Holder | None = None,
-) -> tuple[SlotClaim, Fit]:
-    """Give what `take` would write, for `insert`. Raises `Occupied` and `TooManyHolds`."""
     found = find_fit(
         service=facts.service,
         notary_id=notary_id,
@@ -205,14 +183,8 @@ def prepare(
     claim.token_key_id, claim.token_hash = token.key_id, token.hash
     _describe(claim, facts)
     _place(claim, found, facts.service)
-    return claim, found.fit
-
-
-def insert(
-    *, claim: SlotClaim, found: Fit, writing: Callable[[SlotClaim], None] | None = None
-) -> None:
-    """Insert a prepared claim, `writing` it together with something else. Raises `Occupied`."""
-    _write(found, lambda: writing(claim) if writing else claim.save(force_insert=True))
+    _write(found.fit, lambda: writing(claim) if writing else claim.save(force_insert=True))
+    return claim
 
 
 def move(

@@ -19,8 +19,7 @@ from bookings.availability import free_starts
 from bookings.kept_days import NEVER, SLOTS
 from bookings.schedules import Schedules
 from bookings.slots import Slot
-from hmnp.core import versions
-from hmnp.core.metrics import count_cache
+from hmnp.core import cache, versions
 from hmnp.core.times import local_date, midnight, rfc3339
 from services import areas, catalogue
 from services.catalogue import Look
@@ -89,7 +88,7 @@ def free_times(
     standing = [one if one and one.stands(seen=seen, now=now) else None for one in answers]
     missing = [index for index, one in enumerate(standing) if one is None]
     for _ in range(len(days) - len(missing)):
-        count_cache(family=SLOTS.name, is_hit=True)
+        cache.count_cache(family=SLOTS.name, is_hit=True)
     if missing:
         # Those between are not wanted, but a run of days is read as one.
         run = days[missing[0] : missing[-1] + 1]

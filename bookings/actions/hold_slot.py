@@ -84,17 +84,15 @@ def _hold(
             holder_key=counted.key if counted else None,
             after=idempotency,
         )
-        claim, found = claims.prepare(
+        claim = claims.take(
             facts=facts,
             notary_id=notary_id,
             holder_key=holder.key,
             state=ClaimState.HELD,
             counted=counted,
+            writing=partial(_write_with_answer, idempotency, pricing) if idempotency else None,
         )
-        held = Held(claim=claim, pricing=pricing, is_new=True)
-        answering = partial(_answer, idempotency, held) if idempotency else None
-        claims.insert(claim=claim, found=found, writing=answering)
-        return held
+        return Held(claim=claim, pricing=pricing, is_new=True)
 
     return win(
         service=wanted.service,
@@ -106,7 +104,8 @@ def _hold(
     )
 
 
-def _answer(idempotency: Idempotency, held: Held, claim: SlotClaim) -> None:
+def _write_with_answer(idempotency: Idempotency, pricing: Pricing, claim: SlotClaim) -> None:
+    held = Held(claim=claim, pricing=pricing, is_new=True)
     idempotency.finish(held, inserting=claim)
 
 

@@ -84,7 +84,11 @@ def principal_of(request: Request) -> Principal:
     """Give the caller of an API request, as its authentication found it."""
     if isinstance(request.auth, Principal):
         return request.auth
-    return anonymous(request._request)
+    # Permission, limit and view all ask; who has no credentials is worked out once.
+    known: Principal | None = getattr(request, "_nobody", None)
+    if known is None:
+        known = request._nobody = anonymous(request._request)  # type: ignore[attr-defined]  # ours
+    return known
 
 
 def anonymous(request: HttpRequest) -> Principal:

@@ -18,7 +18,7 @@ from django.db import connection
 from django_redis import get_redis_connection
 
 from hmnp.core import redis_rest
-from hmnp.core.metrics import count_cache
+from hmnp.core.metrics import count_cache as count_cache  # who keeps more counts with us
 
 # Raised when what is kept is written differently: old values are then never found.
 _FORM = "1"

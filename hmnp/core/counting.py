@@ -8,6 +8,13 @@ from django_redis.client import DefaultClient
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
+# The first of a window says when it ends, in the same step.
+_COUNT = """
+local count = redis.call('INCRBY', KEYS[1], ARGV[1])
+if count == tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return count
+"""
+
 
 class CountingClient(DefaultClient):
     """Begins a count and adds to it together.
@@ -28,9 +35,6 @@ class CountingClient(DefaultClient):
         client = self.get_client(write=True)
         name = self.make_key(key)
         try:
-            with client.pipeline(transaction=False) as pipe:
-                pipe.set(name, 0, ex=max(int(self._seconds), 1), nx=True)
-                pipe.incr(name, delta)
-                return int(pipe.execute()[-1])
+            return int(client.eval(_COUNT, 1, name, delta, max(int(self._seconds), 1)))
         except (RedisError, OSError) as error:
             raise ConnectionInterrupted(connection=client) from error

@@ -114,6 +114,7 @@ DATABASES["default"]["OPTIONS"].setdefault(
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["ENGINE"] = "hmnp.core.postgres"
 # The role that DATABASE_URL signs in as, where it is not the tables' owner; what it may only add
 # to, and what the database itself writes: `manage.py grant_app_role`.
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="")

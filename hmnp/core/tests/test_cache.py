@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from django.core.cache import caches
 from django.db import transaction
+from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from hmnp.core import redis_rest
@@ -106,7 +107,7 @@ def test_inside_a_transaction_nothing_is_read_or_kept() -> None:
         fetch_one(family=FAMILY, key="a", build=maker)
         fetch_one(family=FAMILY, key="a", build=maker)
     assert maker.times == 2
-    assert caches["default"].keys("*proof*") == []
+    assert get_redis_connection("default").keys("*proof*") == []
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from django.core.management.commands import migrate
 from django.db import connection, migrations
 from django.db.migrations.loader import MigrationLoader
 
+from hmnp.core.postgres.base import DatabaseWrapper
+
 # The last migration of each app that was written before there was anything to keep running.
 FIRST_RELEASE = {
     "accounts": 6,
@@ -39,6 +41,21 @@ def test_a_connection_is_patient_for_so_long(name: str, value: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting(%s)", [name])
         assert cursor.fetchone() == (value,)
+
+
+def test_a_connection_that_died_is_replaced_within_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[bool] = []
+    kept = DatabaseWrapper({**connection.settings_dict, "CONN_HEALTH_CHECKS": True})
+    monkeypatch.setattr(kept, "is_usable", lambda: looks.append(True) or True)
+    kept.connection = object()
+    kept.health_check_enabled = True
+    for at in (100.0, 100.4, 100.9, 101.1, 101.2):
+        kept.health_check_done = False
+        monkeypatch.setattr("hmnp.core.postgres.base.time.monotonic", lambda at=at: at)
+        kept.close_if_health_check_failed()
+    assert len(looks) == 2
 
 
 def test_connections_are_kept_and_looked_at_before_they_are_used() -> None:

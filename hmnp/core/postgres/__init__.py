@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, less careful with a connection that answered a moment ago."""
