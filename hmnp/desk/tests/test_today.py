@@ -125,6 +125,14 @@ def test_an_empty_house_says_so(desk: Client) -> None:
     assert "There is no notary yet" in look(desk, WEEK)
 
 
+def test_who_has_no_role_sees_nobodys_day(client: Client, catalogue: Catalogue) -> None:
+    a_notary(name="Amy")
+    open_desk(client, User.objects.create_user("new", is_staff=True))
+    said = look(client)
+    assert "Nobody's day is yours to see yet" in said
+    assert "Amy" not in said
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2027-03-14", 23), ("2027-11-07", 25)])
 def test_a_day_on_which_the_clocks_change_has_its_own_length(
     catalogue: Catalogue, day: str, hours: int
