@@ -28,7 +28,10 @@ from integrations import reminders
 from integrations.models import ExternalRef, OutboxJob
 from payments.actions.import_payments import FormerPayment, import_payments
 from payments.books import LedgerEntry
+from payments.comparison import Found, judge_intent, judge_refund
+from payments.ledger_sums import sums_of_payments
 from payments.models import Payment, Refund
+from payments.provider import Intent, IntentStatus, ProviderRefund
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +141,40 @@ def test_each_kind_of_dirt_has_its_fate_and_reason(catalogue: Catalogue, tmp_pat
         ("V1_IMPORT", "correct_contact", nobody.pk),
     }
     assert breaches() == []
+
+
+def test_stripe_finds_v1s_money_and_what_v1_gave_back_known_here(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    a_notary(home_zip="77573")
+    money = {"id": "p", "bookingId": "a", "amount": "25", "paymentIntentId": "pi_v1"}
+    given = {**money, "status": "PARTIALLY_REFUNDED", "refundedAmount": "10"}
+    the_import(lines(tmp_path / "v1.jsonl", ("Booking", v1_row("a")), ("Payment", given)))
+    payment = Payment.objects.get()
+    assert (payment.method, payment.amount_captured_cents) == ("CARD", 2500)
+    intent = Intent(
+        id="pi_v1",
+        status=IntentStatus.SUCCEEDED,
+        amount_cents=2500,
+        amount_received_cents=2500,
+        currency=payment.currency,
+        client_secret="",
+        decline_code="",
+        attempt_id="",
+        metadata={},
+    )
+    booked = sums_of_payments(payment_ids=[payment.pk])[payment.pk]
+    assert (booked.paid_cents, booked.refunded_cents) == (2500, 1000)
+    looked = judge_intent(intent_id="pi_v1", intent=intent, payment=payment, booked=booked)
+    assert looked is None
+
+    def refund(cents: int) -> Found | None:
+        found = ProviderRefund("re_1", "pi_v1", "succeeded", cents, "", {})
+        return judge_refund(provider_refund_id="re_1", found=found, refund=None, payment=payment)
+
+    assert refund(1000) is None
+    # More than V1 says it gave back is somebody else's doing.
+    assert getattr(refund(1500), "kind", None) == "REFUND_UNKNOWN"
 
 
 def test_killed_between_two_steps_it_goes_on_where_it_was(
