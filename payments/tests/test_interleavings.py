@@ -199,8 +199,7 @@ def test_a_time_let_go_meets_payment_hint_browser_and_rival_in_every_order(
     # By day the last two steps of an order meet in one way only.
     orders = islice(permutations(steps), 0, None, 1 if EVERY_ORDER else 2)
     ends = [
-        booking_now(flow.booking).status
-        for flow in _flows(stripe, orders, card="pm_card_visa")
+        booking_now(flow.booking).status for flow in _flows(stripe, orders, card="pm_card_visa")
     ]
     assert len(ends) == (120 if EVERY_ORDER else 12)
     # Both ends are really met.
