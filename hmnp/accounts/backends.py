@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, User
 
 from hmnp.accounts import demo_staff
 
@@ -11,7 +11,7 @@ from hmnp.accounts import demo_staff
 class StaffBackend(ModelBackend):
     """Passwords and sessions of active staff; asked again at each request."""
 
-    def user_can_authenticate(self, user: AbstractBaseUser | None) -> bool:
+    def user_can_authenticate(self, user: User | AnonymousUser | None) -> bool:
         """Refuse who is inactive, no staff, or of the demo where things are real."""
         return (
             user is not None

@@ -61,7 +61,7 @@ def reseal_factors() -> int:
 
 def totp_code(*, secret: str, counter: int) -> str:
     """Give a secret's code at a step of the clock."""
-    return format_hotp_value(hotp_value(secret, counter))
+    return str(format_hotp_value(hotp_value(secret, counter)))
 
 
 def code_now(*, secret: str) -> str:

@@ -32,7 +32,7 @@ def _kept(users: Sequence[AbstractBaseUser]) -> str | None:
     for user in users:
         try:
             if data := _data(user):
-                return decrypt(data["secret"])
+                return str(decrypt(data["secret"]))
         except Unreadable:
             continue
     return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -19,9 +21,10 @@ def is_refused(username: str) -> bool:
 
 @register(Tags.database)
 def check_no_demo_staff(
-    app_configs: Any, databases: list[str] | None = None, **kwargs: Any
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Refuse to go on, also to migrate, where a demo account is among the real ones."""
+    databases: list[str] | None = kwargs.get("databases")
     if settings.SANDBOX_URL or not databases:
         return []
     users = get_user_model()

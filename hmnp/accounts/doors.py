@@ -37,8 +37,9 @@ def way_in(request: HttpRequest) -> HttpResponse:
     user = request.user
     if user.is_authenticated and not has_factor(user):
         return redirect("mfa_index")
-    # A session that never showed the factor its user has is worth nothing.
-    logout(request)
+    if user.is_authenticated:
+        # A session that never showed the factor its user has is worth nothing.
+        logout(request)
     wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
     query = f"?{urlencode({REDIRECT_FIELD_NAME: wanted})}" if wanted else ""
     return redirect(f"{reverse('account_login')}{query}")
@@ -97,7 +98,7 @@ def _settled(view: View, *, is_for_newcomers: bool = False) -> View:
     return answer
 
 
-class ActivateApp(totp_views.ActivateTOTPView):  # type: ignore[misc]  # untyped there
+class ActivateApp(totp_views.ActivateTOTPView):
     """Set the authenticator app up; its first code is this session's second factor."""
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -109,7 +110,7 @@ class ActivateApp(totp_views.ActivateTOTPView):  # type: ignore[misc]  # untyped
         return response
 
 
-class AddPasskey(passkey_views.AddWebAuthnView):  # type: ignore[misc]  # untyped there
+class AddPasskey(passkey_views.AddWebAuthnView):
     """Add a passkey; having just used it is this session's second factor."""
 
     def form_valid(self, form: Any) -> HttpResponse:

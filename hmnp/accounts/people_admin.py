@@ -52,7 +52,7 @@ def _refuse_demo_names(username: str) -> None:
         raise ValidationError("This name is kept for the demonstration; choose another.")
 
 
-class NewStaffForm(UserCreationForm):  # type: ignore[misc]  # untyped there
+class NewStaffForm(UserCreationForm):
     """A name and a first password, to be changed by whoever gets it."""
 
     def clean_username(self) -> str | None:
@@ -62,7 +62,7 @@ class NewStaffForm(UserCreationForm):  # type: ignore[misc]  # untyped there
         return username
 
 
-class StaffForm(UserChangeForm):  # type: ignore[misc]  # untyped there
+class StaffForm(UserChangeForm):
     def clean_username(self) -> str:
         """Refuse the demonstration's names. Raises ValidationError."""
         username: str = self.cleaned_data["username"]

@@ -24,10 +24,11 @@ def is_proven(request: HttpRequest) -> bool:
     user = request.user
     if not user.is_authenticated:
         return False
-    if not hasattr(request, "_is_proven"):
-        # A page asks more than once.
-        request._is_proven = _has_proof(request, user)  # type: ignore[attr-defined]  # ours
-    return bool(request._is_proven)
+    # A page asks more than once.
+    known: bool | None = getattr(request, "_is_proven", None)
+    if known is None:
+        known = request._is_proven = _has_proof(request, user)  # type: ignore[attr-defined]  # ours
+    return known
 
 
 def _has_proof(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -35,18 +36,19 @@ def _has_proof(request: HttpRequest, user: AbstractBaseUser) -> bool:
     if not records or _age(records) >= settings.SESSION_COOKIE_AGE:
         return False
     shown = [record.get("id") for record in records if record.get("method") == "mfa"]
-    return bool(shown) and Authenticator.objects.filter(pk__in=shown, user_id=user.pk).exists()
+    kept = Authenticator.objects.filter(pk__in=shown, user_id=user.pk)
+    return bool(shown and kept.exists())
 
 
 def has_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Tell whether the user has an authenticator app or a passkey."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
 def may_enter(request: HttpRequest) -> bool:
     """Tell whether this is a member of staff behind a proven session."""
     user = request.user
-    return user.is_active and user.is_staff and is_proven(request)
+    return bool(user.is_active and user.is_staff and is_proven(request))
 
 
 def _age(records: list[dict[str, Any]]) -> float:

@@ -305,9 +305,9 @@ def test_a_notary_sees_own_bookings_and_finds_no_other(house: House) -> None:
     client = Client()
     open_desk(client, house.people[NOTARY])  # type: ignore[arg-type]  # a user
     for address in ("/admin/", "/admin/week/"):
-        page = client.get(address).content.decode()
-        assert house.foreign.reference not in page
-        assert str(house.foreign.notary) not in page
+        shown = client.get(address).content.decode()
+        assert house.foreign.reference not in shown
+        assert str(house.foreign.notary) not in shown
     assert client.get("/api/v2/bookings").status_code == 401
 
 
