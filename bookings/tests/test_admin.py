@@ -54,7 +54,7 @@ def test_a_booking_is_read_with_its_timeline_and_changed_by_no_field(
     path = reverse("admin:bookings_booking_change", args=[booking.pk])
     page = desk.get(path)
     assert page.status_code == 200
-    assert "created" in page.content.decode()
+    assert "Booked" in page.content.decode()
     assert desk.post(path, {"status": "CANCELLED"}).status_code == 403
     assert desk.get(reverse("admin:bookings_booking_add")).status_code == 403
     gone = reverse("admin:bookings_booking_delete", args=[booking.pk])
