@@ -29,7 +29,7 @@ def clerk(browser: Browser, site: Site) -> Iterator[Visitor]:
         yield person
 
 
-@pytest.mark.parametrize("role", ["dispatcher", "notary"])
+@pytest.mark.parametrize("role", ["dispatcher", pytest.param("notary", marks=pytest.mark.night)])
 def test_staff_sign_in_with_a_code_by_keyboard_alone(
     role: str, browser: Browser, site: Site
 ) -> None:
