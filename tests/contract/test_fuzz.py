@@ -22,7 +22,7 @@ import yaml
 from django.conf import settings as django_settings
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import (
     ChecksConfig,
@@ -132,6 +132,9 @@ def _one_connection() -> Iterator[None]:
 def world(catalogue: Catalogue, sandbox_url: str, tmp_path: Path, settings: Any) -> Iterator[World]:
     """A booking with a document and a payment, and what a hold, a quote or a time may be."""
     settings.MEDIA_ROOT = str(tmp_path)
+    with connection.cursor() as cursor:
+        # Making cases up takes its time, and all of a test is one transaction.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     a_notary(skills=["standard-notary", "loan-signing", "extended-hours", "ron"])
     with time_machine.travel(NOW, tick=False):
         booking = book(
