@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from hmnp.desk import dashboard_panels
+from hmnp.desk import dashboard_funnel, dashboard_panels
 from hmnp.desk.alerts_admin import moment
 from hmnp.desk.dashboard_figures import read_figures
 from hmnp.desk.dashboard_spans import CHOICES, span_of
@@ -30,8 +30,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "has_data": figures.since is not None,
         "panels": panels,
         "missed": [panel for panel in panels if panel.is_missed],
-        "funnels": dashboard_panels.funnels(figures),
-        "database": dashboard_panels.database(figures),
+        "funnels": dashboard_funnel.funnels(figures),
+        "database": dashboard_funnel.database(figures),
         "alerts": [
             {"alert": alert, "since": moment(alert.opened_at)}
             for alert in Alert.objects.filter(closed_at__isnull=True).order_by("opened_at")

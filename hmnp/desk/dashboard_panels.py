@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from hmnp.core.metrics import CACHE, REQUEST, STEP
-from hmnp.desk.dashboard_charts import Chart, Words, draw
+from hmnp.core.metrics import CACHE, REQUEST
+from hmnp.desk.dashboard_charts import draw
 from hmnp.desk.dashboard_figures import Figures
+from hmnp.desk.dashboard_panel import NO_DATA, Panel, Part
+from hmnp.desk.dashboard_words import milliseconds, number, percent, ratio, seconds
 from hmnp.desk.metric_facts import COMPLETION, INTEGRATION, PAYMENT
 from hmnp.desk.metric_minutes import DEGRADED, UP, UPTIME
 from hmnp.desk.outside_page import NAMES
 from integrations.states import Destination
-
-_NO_DATA = "no data yet"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One line under a figure: of one system, one family, one step."""
-
-    name: str
-    value: str
-    of: str = ""
-    is_missed: bool = False
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A figure, its target, how it went, and what it is made of."""
-
-    code: str
-    name: str
-    meaning: str
-    value: str
-    target: str = ""
-    is_missed: bool = False
-    chart: Chart | None = None
-    parts_name: str = ""
-    parts: Sequence[Part] = field(default_factory=list)
-    # For who mends it rather than who reads it: shown when asked for.
-    is_technical: bool = False
-
-    @property
-    def verdict(self) -> str:
-        """Say whether the target is met."""
-        if self.value == _NO_DATA:
-            return _NO_DATA
-        if not self.target:
-            return ""
-        return "misses its target" if self.is_missed else "meets its target"
-
-
-def milliseconds(value: float) -> str:
-    """Give a time in words."""
-    return f"{value:,.0f} ms"
-
-
-def percent(value: float) -> str:
-    """Give a share in words, as exact as it must be."""
-    shown = f"{value:.2f}".rstrip("0").rstrip(".")
-    return f"{shown} %"
-
-
-def number(value: float) -> str:
-    """Give a count in words."""
-    return f"{value:,.0f}"
-
-
-def seconds(value: float) -> str:
-    """Give a time in words."""
-    return f"{value:.1f} s"
-
-
-def ratio(part: float, whole: float) -> float | None:
-    """Give a share of 100, or None of nothing."""
-    return 100 * part / whole if whole else None
 
 
 def panels(figures: Figures) -> list[Panel]:
@@ -121,7 +58,7 @@ def _share(
         code=code,
         name=name,
         meaning=meaning,
-        value=percent(value) if value is not None else _NO_DATA,
+        value=percent(value) if value is not None else NO_DATA,
         target=f"at least {percent(target)}" if target < 100 else "100 %",
         is_missed=value is not None and value < target,
         chart=chart,
@@ -155,7 +92,7 @@ def _answers(figures: Figures) -> Panel:
         code="answers",
         name="How fast it answers",
         meaning="How long an answer takes the server on average.",
-        value=milliseconds(average) if average is not None else _NO_DATA,
+        value=milliseconds(average) if average is not None else NO_DATA,
         target="at most 200 ms",
         is_missed=average is not None and average > 200,
         chart=draw(
@@ -187,7 +124,7 @@ def _errors(figures: Figures) -> Panel:
         code="errors",
         name="Errors of ours",
         meaning="Answers that failed through our fault (5xx), of all answers.",
-        value=percent(value) if value is not None else _NO_DATA,
+        value=percent(value) if value is not None else NO_DATA,
         target="at most 0.1 %",
         is_missed=value is not None and value > 0.1,
         chart=draw(
@@ -326,7 +263,7 @@ def _machine_time(figures: Figures) -> Panel:
         code="machine-time",
         name="One booking, start to end",
         meaning="What the server takes for all steps of a booking; people's own time is apart.",
-        value=seconds(total) if is_whole else _NO_DATA,
+        value=seconds(total) if is_whole else NO_DATA,
         target="under 5 s",
         is_missed=is_whole and total >= 5,
         parts_name="Step by step",
@@ -340,7 +277,7 @@ def _throughput(figures: Figures) -> Panel:
         code="throughput",
         name="How much is asked",
         meaning=f"Answers given, by {figures.span.piece_name}.",
-        value=number(sum(counts)) if sum(counts) else _NO_DATA,
+        value=number(sum(counts)) if sum(counts) else NO_DATA,
         chart=draw(
             name="How much is asked",
             pieces=figures.span.pieces,
@@ -348,80 +285,3 @@ def _throughput(figures: Figures) -> Panel:
             words=number,
         ),
     )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step towards a paid booking: how many took it, and how many of those before."""
-
-    name: str
-    count: int
-    share: str
-    width: float
-
-
-_STEPS = (
-    ("visit", "came to the site"),
-    ("price", "looked at prices"),
-    ("hold", "took a time"),
-    ("booking", "booked"),
-    ("paid", "paid, or owed nothing"),
-)
-_WHO = {
-    "customers": "Customers on the site",
-    "partners": "Partners by the API",
-    "staff": "Our staff",
-}
-
-
-def funnels(figures: Figures) -> list[tuple[str, list[Step]]]:
-    """Give each kind of caller's way from a visit to a paid booking."""
-    found = []
-    for who, name in _WHO.items():
-        counts = [
-            (words, sum(figures.count(STEP, subject=who, outcomes=[code])))
-            for code, words in _STEPS
-        ]
-        if who != "customers":
-            # They open no pages; a partner's looks at prices are its program's.
-            counts = counts[1:] if who == "partners" else counts[2:]
-        if any(count for _, count in counts):
-            found.append((name, _steps(counts)))
-    return found
-
-
-def _steps(counts: Sequence[tuple[str, int]]) -> list[Step]:
-    most = max(count for _, count in counts)
-    steps = []
-    before: int | None = None
-    for name, count in counts:
-        share = ratio(count, before) if before else None
-        steps.append(
-            Step(
-                name=name,
-                count=count,
-                share=f"{share:.0f} % of the step before" if share is not None else "",
-                width=round(100 * count / most, 1),
-            )
-        )
-        before = count
-    return steps
-
-
-_DATABASE: tuple[tuple[str, str, Words], ...] = (
-    ("connections_percent", "Connections in use", percent),
-    ("longest_transaction_seconds", "Longest transaction", seconds),
-    ("waiting_for_locks", "Waiting for a lock", lambda value: f"{value:.1f}"),
-    ("dead_rows_percent", "Dead rows in the worst table", percent),
-    ("size_bytes", "Size", lambda value: f"{value / 1_000_000:,.0f} MB"),
-)
-
-
-def database(figures: Figures) -> list[Part]:
-    """Give how the database was on average; there is no replica to fall behind."""
-    parts = []
-    for code, name, words in _DATABASE:
-        count = sum(figures.count("database", subject=code))
-        if count:
-            parts.append(Part(name, words(sum(figures.total("database", subject=code)) / count)))
-    return parts

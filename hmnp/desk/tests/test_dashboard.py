@@ -19,8 +19,10 @@ from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.desk import metric_rollup
 from hmnp.desk.dashboard_charts import HEIGHT, draw
 from hmnp.desk.dashboard_figures import read_figures
-from hmnp.desk.dashboard_panels import funnels, number, panels, percent
+from hmnp.desk.dashboard_funnel import funnels
+from hmnp.desk.dashboard_panels import panels
 from hmnp.desk.dashboard_spans import CHOICES, Piece, span_of
+from hmnp.desk.dashboard_words import number, percent
 from hmnp.desk.models import MetricBucket
 
 NOW = datetime(2027, 3, 16, 15, 4, 5, tzinfo=UTC)
