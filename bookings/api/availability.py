@@ -63,7 +63,7 @@ class AvailabilityViewSet(ApiViewSet):
         responses={200: AvailabilitySerializer, 304: None, **errors(400, 403, 422, 429)},
     )
     def list(self, request: Request) -> HttpResponse:
-        """Answer what could be held a moment ago: a commit since then has ended what is kept."""
+        """Answer what can really be held now."""
         values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
         day, days = values.get("date"), values.get("days")
         # With a faulty date no versions are wanted, only the services.
