@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from hmnp.dev.embedded import Lease, acquire, as_the_site
+from hmnp.dev.embedded import Lease, acquire, as_the_site, sweep_abandoned
 from hmnp.dev.guard import Guard
 from hmnp.dev.ports import LOOPBACK, quiet_port
 from hmnp.dev.processes import (
@@ -176,6 +177,10 @@ def servers() -> Iterator[Servers]:
     The database writes to the disk as in production (`fsync`).
     """
     state = temporary_state_dir(prefix=_PREFIX)
+    for folder in sweep_abandoned(parent=state.parent, prefix=_PREFIX):
+        print(f"removed the servers of a killed measurement: {folder}")
+    # Told to end, clean up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lease = acquire(state=state)
     guard = Guard()
     for group in lease.process_groups():
