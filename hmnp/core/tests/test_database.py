@@ -48,9 +48,14 @@ def test_a_connection_that_died_is_replaced_within_a_second(
 ) -> None:
     looks: list[bool] = []
     kept = DatabaseWrapper({**connection.settings_dict, "CONN_HEALTH_CHECKS": True})
-    monkeypatch.setattr(kept, "is_usable", lambda: looks.append(True) or True)
-    kept.connection = object()
-    kept.health_check_enabled = True
+
+    def look() -> bool:
+        looks.append(True)
+        return True
+
+    monkeypatch.setattr(kept, "is_usable", look)
+    monkeypatch.setattr(kept, "connection", object())
+    monkeypatch.setattr(kept, "health_check_enabled", True, raising=False)
     for at in (100.0, 100.4, 100.9, 101.1, 101.2):
         kept.health_check_done = False
         monkeypatch.setattr("hmnp.core.postgres.base.time.monotonic", lambda at=at: at)
