@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from hmnp.core.spreadsheets import harmless
 from hmnp.core.times import local_date
 from payments.statements import Statement, StatementLine
 
@@ -13,8 +14,6 @@ COLUMNS = (
     *("Reference", "Ended on", "Appointment on", "Service", "Customer", "Note", "Outcome"),
     *("Lines", "Charge", "Paid", "Due"),
 )
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def statement_csv(*, statement: Statement) -> str:
@@ -56,11 +55,6 @@ def outcome(*, line: StatementLine) -> str:
     """Say how a booking ended, and what a fee is for."""
     status = line.booking.status.replace("_", " ").capitalize()
     return f"{status}, fee kept" if line.charge_cents and not line.price_lines else status
-
-
-def harmless(cell: str) -> str:
-    """Quote what a spreadsheet would calculate or ask another program to."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _dollars(cents: int) -> str:

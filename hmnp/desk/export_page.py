@@ -18,6 +18,7 @@ from django.utils import timezone
 from bookings.booking_admin import STATUS_WORDS, BookingAdmin
 from bookings.models import Booking
 from bookings.states import BookingStatus
+from hmnp.core.spreadsheets import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ HEADINGS = (
     *("Customer", "E-mail", "Phone", "Street", "Unit", "City", "State", "ZIP"),
     *("Signers", "Documents", "Price", "Paid", "Paid back", "Left to pay", "Booked at"),
 )
-# A spreadsheet takes a cell that begins so for a formula, also after blanks.
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _CHUNK = 2000
 
 
@@ -52,12 +51,6 @@ def bookings_csv(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def safe(value: object) -> str:
-    """Give a cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_DANGEROUS) else text
-
-
 class _Echo:
     """A file that gives back what is written to it."""
 
@@ -72,7 +65,7 @@ def _lines(rows: Any) -> Iterator[str]:
     yield "\ufeff"
     yield writer.writerow(HEADINGS)
     for booking in rows.iterator(chunk_size=_CHUNK):
-        yield writer.writerow([safe(cell) for cell in _cells(booking)])
+        yield writer.writerow([harmless(cell) for cell in _cells(booking)])
 
 
 def _cells(booking: Booking) -> list[object]:
