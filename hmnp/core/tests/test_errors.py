@@ -161,10 +161,10 @@ class TestServerError:
 
     @pytest.fixture(autouse=True)
     def _bug(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken() -> None:
+        def broken(**_: object) -> None:
             raise RuntimeError("hunter2")
 
-        monkeypatch.setattr("services.api.viewsets.active_services", broken)
+        monkeypatch.setattr("services.api.viewsets.active_services_answer", broken)
 
     def test_it_is_500_without_a_stack_trace(self, client: Client) -> None:
         client.raise_request_exception = False
