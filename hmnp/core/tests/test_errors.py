@@ -156,6 +156,7 @@ class TestOverHttp:
         error_of(answer, status=400, code="VALIDATION_ERROR")
 
 
+@pytest.mark.django_db
 class TestServerError:
     """A bug of ours: plain words, no trace, and found in the log by its id."""
 
