@@ -773,7 +773,8 @@ class TestList:
             with CaptureQueriesContext(connection) as queries:
                 caller.get("/bookings", {"limit": limit})
             counts.append(len(queries))
-        assert counts[0] == counts[1] <= 3
+        # Three of them ask who the member of staff is, and by what they signed in.
+        assert counts[0] == counts[1] <= 6
 
     @pytest.mark.parametrize(
         ("query", "expected"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -47,7 +48,7 @@ class Figures:
 
 def read_figures(*, first_day: date, days: int, zone: ZoneInfo, now: datetime) -> Figures:
     """Count what waits, in one statement; money to collect for `days` local days."""
-    params = {
+    params: dict[str, Any] = {
         "now": now,
         "from": midnight(first_day, zone=zone),
         "to": midnight(first_day + timedelta(days=days), zone=zone),

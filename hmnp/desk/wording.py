@@ -68,7 +68,7 @@ _REPAIRS = {
 }
 
 # What cases that come without a suggestion ask for.
-_BY_KIND = {
+_BY_KIND: dict[str, str] = {
     CaseKind.OUTSIDE_CHANGE: "Decide which of the two is right. If the booking is, put it back; if "
     "what was changed outside is, change the booking here; then close the case.",
     CaseKind.OUTSIDE_MISMATCH: "Look there and here what differs, put right whichever is wrong, "

@@ -24,7 +24,7 @@ def give_case_back(*, case_id: int, user: AbstractBaseUser, now: datetime) -> No
     """Take an open case out of `user`'s hands. Raises `CaseNotYours`."""
 
     def work() -> None:
-        given = Case.objects.filter(pk=case_id, closed_at__isnull=True, taken_by=user).update(
+        given = Case.objects.filter(pk=case_id, closed_at__isnull=True, taken_by_id=user.pk).update(
             taken_by=None, taken_at=None
         )
         if given != 1:
