@@ -6,6 +6,7 @@ import logging
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 
 from hmnp.accounts.codes import use_code
@@ -35,3 +36,14 @@ class CodeForm(_UsesCode, AuthenticateForm):
 
 class CodeAgainForm(_UsesCode, ReauthenticateForm):
     """Asked again before a factor is changed."""
+
+
+class PasskeyForm(AddWebAuthnForm):
+    """A new passkey; it opens the desk by itself unless its owner wants it otherwise."""
+
+    passwordless = forms.BooleanField(
+        label="It opens the desk by itself, without the password",
+        help_text="The device then asks for your finger, face or PIN.",
+        initial=True,
+        required=False,
+    )

@@ -295,6 +295,7 @@ MFA_RATE_LIMITS = False
 MFA_ADAPTER = "hmnp.accounts.adapters.StaffMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
+    "add_webauthn": "hmnp.accounts.door_forms.PasskeyForm",
     "authenticate": "hmnp.accounts.door_forms.CodeForm",
     "reauthenticate": "hmnp.accounts.door_forms.CodeAgainForm",
 }
