@@ -13,17 +13,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from django.db import connection, transaction
-from django.utils import timezone
+from django.db import connection
 from pytest_django import Settings
 
-from bookings.actions.record_payment import record_payment
-from bookings.models import Booking, SlotClaim
-from bookings.tests.factories import CUSTOMER, a_notary, book, customer
+from bookings.models import Booking
+from bookings.tests.factories import a_notary, customer
 from integrations import delivery, due_jobs, outbox
 from integrations.caldav.tests.radicale import PASSWORD, USER, Radicale
 from integrations.ghl import places
-from integrations.ghl.tests.driving import start_of_work
+from integrations.ghl.tests.driving import confirmed, start_of_work
 from integrations.google_calendar import client as google
 from integrations.models import OutboxJob
 from integrations.sms.tests.test_connector import noon_zone
@@ -126,26 +124,15 @@ def bookings(outside: Outside, catalogue: Catalogue) -> list[Booking]:
 
 
 def _confirmed(slug: str) -> Booking:
-    booking = book(
-        now=timezone.now(),
+    booking = confirmed(
         slug=slug,
         starts_at=start_of_work(days=9),
         zip_code=None if slug == "ron" else "77573",
         who=customer(email=f"{slug}@example.com", sms_consent=True),
     )
     # It is noon there, so that texts may go out whatever the hour.
-    Booking.objects.filter(pk=booking.pk).update(timezone=noon_zone())
-    booking.refresh_from_db()
-    with transaction.atomic():
-        record_payment(
-            booking=booking,
-            claim=SlotClaim.objects.get(booking=booking),
-            payment_id=None,
-            amount_cents=booking.due_now_cents,
-            kind="FULL",
-            actor=CUSTOMER,
-            now=timezone.now(),
-        )
+    booking.timezone = noon_zone()
+    booking.save(update_fields=["timezone"])
     return booking
 
 
