@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hmnp.core.metrics import CACHE, REQUEST
 from hmnp.desk.dashboard_charts import draw
@@ -84,32 +84,56 @@ def _averages(figures: Figures, metric: str) -> list[float | None]:
     return [total / count if count else None for total, count in pairs]
 
 
+def _at_most(
+    figures: Figures,
+    *,
+    code: str,
+    name: str,
+    meaning: str,
+    value: float | None,
+    values: Sequence[float | None],
+    words: Callable[[float], str],
+    target: float,
+    parts_name: str,
+    parts: Sequence[Part],
+) -> Panel:
+    """Make the technical panel of a figure of which less is better."""
+    return Panel(
+        code=code,
+        name=name,
+        meaning=meaning,
+        value=words(value) if value is not None else NO_DATA,
+        target=f"at most {words(target)}",
+        is_missed=value is not None and value > target,
+        chart=draw(
+            name=name, pieces=figures.span.pieces, values=values, words=words, target=target
+        ),
+        is_technical=True,
+        parts_name=parts_name,
+        parts=parts,
+    )
+
+
 def _answers(figures: Figures) -> Panel:
     count = sum(figures.count(REQUEST))
-    average = sum(figures.total(REQUEST)) / count if count else None
     slowest = sorted(figures.routes, key=lambda route: route.average, reverse=True)[:8]
-    return Panel(
+    target = 200
+    return _at_most(
+        figures,
         code="answers",
         name="How fast it answers",
         meaning="How long an answer takes the server on average.",
-        value=milliseconds(average) if average is not None else NO_DATA,
-        target="at most 200 ms",
-        is_missed=average is not None and average > 200,
-        chart=draw(
-            name="How fast it answers",
-            pieces=figures.span.pieces,
-            values=_averages(figures, REQUEST),
-            words=milliseconds,
-            target=200,
-        ),
-        is_technical=True,
+        value=sum(figures.total(REQUEST)) / count if count else None,
+        values=_averages(figures, REQUEST),
+        words=milliseconds,
+        target=target,
         parts_name="The slowest pages",
         parts=[
             Part(
                 route.name,
                 milliseconds(route.average),
                 of=f"{number(route.count)} answers",
-                is_missed=route.average > 200,
+                is_missed=route.average > target,
             )
             for route in slowest
         ],
@@ -118,23 +142,16 @@ def _answers(figures: Figures) -> Panel:
 
 def _errors(figures: Figures) -> Panel:
     answers, failed = figures.count(REQUEST), figures.count(REQUEST, outcomes=["5xx"])
-    value = ratio(sum(failed), sum(answers))
     worst = sorted(figures.routes, key=lambda route: route.errors, reverse=True)[:5]
-    return Panel(
+    return _at_most(
+        figures,
         code="errors",
         name="Errors of ours",
         meaning="Answers that failed through our fault (5xx), of all answers.",
-        value=percent(value) if value is not None else NO_DATA,
-        target="at most 0.1 %",
-        is_missed=value is not None and value > 0.1,
-        chart=draw(
-            name="Errors of ours",
-            pieces=figures.span.pieces,
-            values=[ratio(*pair) for pair in zip(failed, answers, strict=True)],
-            words=percent,
-            target=0.1,
-        ),
-        is_technical=True,
+        value=ratio(sum(failed), sum(answers)),
+        values=[ratio(*pair) for pair in zip(failed, answers, strict=True)],
+        words=percent,
+        target=0.1,
         parts_name="Where they happened",
         parts=[
             Part(route.name, number(route.errors), of=f"of {number(route.count)}", is_missed=True)
