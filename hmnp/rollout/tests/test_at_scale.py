@@ -142,7 +142,7 @@ def test_killed_again_and_again_it_comes_to_the_same(catalogue: Catalogue, tmp_p
             start_new_session=True,
         )
         try:
-            process.wait(timeout=draw.uniform(3, 12) if kills < 6 else 300)
+            process.wait(timeout=draw.uniform(2, 5) if kills < 6 else 300)
             break
         except subprocess.TimeoutExpired:
             # The command and whatever it has forked, between any two of their steps.
