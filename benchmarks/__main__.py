@@ -18,11 +18,9 @@ from benchmarks import machine
 from benchmarks.client import Generator
 from benchmarks.report import table_of_rates, table_of_ratios
 from benchmarks.servers import Servers, partner_key, servers
-from benchmarks.targets import MORE_NOTARIES, Ours, Target, floors
+from benchmarks.targets import FREE_HOLDS, MORE_NOTARIES, Ours, Target, floors
 
 RESULTS = Path(__file__).parent / "results"
-# Holds live for five minutes: those of the last round would fill the calendar of the next.
-_FREE_HOLDS = "UPDATE bookings_slotclaim SET state = 'EXPIRED' WHERE state = 'HELD'"
 
 
 def main() -> int:
@@ -96,7 +94,7 @@ def _measure(
                 target.results.append(result)
                 target.rates.append(result["rate"])
                 print(f"round {number + 1}: {target.what}: {result['rate']}/s", flush=True)
-            database.execute(_FREE_HOLDS)
+            database.execute(FREE_HOLDS)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ _UNCACHED_A_ROUND = 200
 _FLOOR_NOTARIES = 40
 # More than one customer wants each hour.
 ONLINE_NOTARIES = 12
+# Holds live for five minutes: those of the last round would fill the calendar of the next.
+FREE_HOLDS = "UPDATE bookings_slotclaim SET state = 'EXPIRED' WHERE state = 'HELD'"
 
 Job = dict[str, Any]
 

@@ -1,7 +1,13 @@
-"""Run by django-appointment's own Python: a service, and one person who does it. Prints JSON."""
+"""Run by django-appointment's own Python: a service, one person who does it, customers signed in.
+
+    python -m benchmarks.peers.appointment_house 8
+
+Prints JSON.
+"""
 
 import json
 import os
+import sys
 from datetime import time, timedelta
 
 import django
@@ -11,9 +17,10 @@ django.setup()
 
 from appointment.models import Service, StaffMember, WorkingHours  # noqa: E402 -- set up first
 from django.contrib.auth import get_user_model  # noqa: E402
+from django.test import Client  # noqa: E402
 
 
-def main() -> None:
+def main(*, customers: int) -> None:
     """Make the house and say who works in it."""
     user = get_user_model().objects.create(username="notary", email="notary@example.com")
     service = Service.objects.create(name="Session", duration=timedelta(minutes=30), price=35)
@@ -23,7 +30,15 @@ def main() -> None:
         WorkingHours.objects.create(
             staff_member=staff, day_of_week=weekday, start_time=time(0, 0), end_time=time(23, 30)
         )
-    print(json.dumps({"staff": staff.pk, "service": service.pk}))
+    sessions = []
+    for number in range(customers):
+        customer = get_user_model().objects.create(
+            username=f"customer{number}", email=f"customer{number}@example.com"
+        )
+        browser = Client()
+        browser.force_login(customer)
+        sessions.append(browser.cookies["sessionid"].value)
+    print(json.dumps({"staff": staff.pk, "service": service.pk, "sessions": sessions}))
 
 
-main()
+main(customers=int(sys.argv[1]))

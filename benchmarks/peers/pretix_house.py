@@ -1,4 +1,4 @@
-"""Run by pretix's own Python: an organiser, an event with places without end, a key; JSON out."""
+"""Run by pretix's own Python: an organiser, an event, products with places, a key. Prints JSON."""
 
 import json
 import os
@@ -13,6 +13,9 @@ from django.utils.timezone import now  # noqa: E402 -- Django must be set up fir
 from django_scopes import scopes_disabled  # noqa: E402
 from pretix.base.models import Event, Organizer  # noqa: E402
 
+# Enough quotas, which pretix locks, that no client waits for another one's.
+PRODUCTS = 24
+
 
 def main() -> None:
     """Make the house and say how to get in."""
@@ -26,9 +29,12 @@ def main() -> None:
             date_from=now() + timedelta(days=90),
             live=True,
         )
-        item = event.items.create(name="Session", default_price=35)
-        quota = event.quotas.create(name="Places", size=10_000_000)
-        quota.items.add(item)
+        items = [
+            event.items.create(name=f"Session {number}", default_price=35)
+            for number in range(PRODUCTS)
+        ]
+        for item in items:
+            event.quotas.create(name=str(item.name), size=10_000_000).items.add(item)
         team = organizer.teams.create(
             name="Bench",
             all_events=True,
@@ -38,7 +44,7 @@ def main() -> None:
             can_change_event_settings=True,
         )
         token = team.tokens.create(name="bench")
-    print(json.dumps({"item": item.pk, "quota": quota.pk, "token": token.token}))
+    print(json.dumps({"items": [item.pk for item in items], "token": token.token}))
 
 
 main()
