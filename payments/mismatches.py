@@ -46,13 +46,16 @@ def record(*, found: Found, now: datetime, mended: str = "") -> None:
 
 
 def resolve_all_but(
-    *, found: Iterable[Found], seen_before: Iterable[Mismatch], now: datetime
+    *,
+    found: Iterable[Found],
+    seen_before: Iterable[Mismatch],
+    now: datetime,
+    how: str = "A later look finds no difference.",
 ) -> list[Mismatch]:
-    """Close what was seen before and is not found any more; give it."""
+    """Close what was seen before and is not found any more, saying `how`; give it."""
     still = {one.key for one in found}
     gone = [row for row in seen_before if row.key not in still]
     for row in gone:
-        how = "A later look finds no difference."
         transactions.run(partial(_resolve, row.key, MismatchKind(row.kind), how, now))
     return gone
 

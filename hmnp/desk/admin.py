@@ -245,9 +245,11 @@ class CaseAdmin(ReadOnlyMixin, ModelAdmin[Case]):
                 how = request.POST.get("how", "")
                 close_case(case_id=case.pk, how=how, user=user, now=now)
                 return "Closed."
-        repair = next((one for one in _allowed(request, case) if one.code == deed), None)
+        repair = next((one for one in repairs_for(case) if one.code == deed), None)
         if repair is None:
             raise Http404
+        if not request.user.has_perm(repair.permission):
+            raise PermissionDenied
         words = request.POST.get("words", "").strip()[:200]
         if repair.asks and not words:
             raise ValidationFailed(Fault("words", "required", f"Say this too: {repair.asks}."))

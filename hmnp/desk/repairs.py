@@ -26,6 +26,7 @@ from integrations.states import Destination
 from payments import doorbell
 from payments.actions.adopt_refund import adopt_refund
 from payments.actions.decline_late_alternative import decline_late_alternative
+from payments.actions.recheck_difference import recheck_difference
 from payments.actions.record_refund_by_hand import record_refund_by_hand
 from payments.actions.refund_unknown_charge import refund_unknown_charge
 from payments.actions.retry_refund import retry_refund
@@ -142,15 +143,19 @@ def _at_stripe(work: Work) -> Work:
 def _refund_unknown(case: Case, _: str, actor: Actor, now: datetime) -> str:
     intent_id = case.subject.rpartition(":")[2]
     done = refund_unknown_charge(intent_id=intent_id, now=now, grace=timedelta(0))
-    if not done:
-        raise CannotRepair("A payment of ours has been found for it, or nothing is left of it.")
-    return done
+    said = done or "It is in order by now: gone back already, or a payment of ours."
+    is_over = recheck_difference(key=case.key, how=said, now=now)
+    if not (done or is_over):
+        raise CannotRepair("It cannot be given back now; the next comparison looks at it again.")
+    return said
 
 
 def _record_refund(case: Case, words: str, actor: Actor, now: datetime) -> str:
     refund_id = case.subject.rpartition(":")[2]
     adopt_refund(provider_refund_id=refund_id, note=words, actor=actor, now=now)
-    return f"The refund made at Stripe is in our books: {words}"
+    said = f"The refund made at Stripe is in our books: {words}"
+    recheck_difference(key=case.key, how=said, now=now)
+    return said
 
 
 def _compare(case: Case, _: str, actor: Actor, now: datetime) -> str:

@@ -37,8 +37,8 @@ _REPAIRS = {
     "refund_at_stripe": "Refund it on Stripe's page: nobody here waits for that money.",
     "cancel_at_stripe": "Cancel the intent on Stripe's page: nobody here waits for that money.",
     "refund_unknown_charge": "Find out whose charge it is; it goes back by itself after a day.",
-    "record_refund": "Somebody refunded on Stripe's own page: say why with "
-    "manage.py reconcile --record-refund.",
+    "record_refund": "Somebody refunded on Stripe's own page: find out why, and take it into our "
+    "books.",
     "look_at_payment": "Compare the row, the books and Stripe's page. An engineer puts right "
     "whichever is wrong; the books are never edited.",
     "look_at_refund": "Compare the row, the books and Stripe's page. An engineer puts right "

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from hmnp.core.crashpoints import crashpoint
+from hmnp.core.money import show
 from payments import stripe_gateway as gateway
 from payments.comparison import left_of
 from payments.provider import GatewayError
@@ -50,7 +51,7 @@ def refund_unknown_charge(*, intent_id: str, now: datetime, grace: timedelta = G
             logger.warning(
                 "unknown charge refunded", extra={"intent_id": intent_id, "amount_cents": left}
             )
-            return f"Refunded {left} cents at Stripe."
+            return f"Refunded {show(left)} at Stripe."
         except GatewayError as error:
             if not error.is_key_spent or number == _KEYS:
                 raise

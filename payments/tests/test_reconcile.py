@@ -342,7 +342,7 @@ def test_an_unknown_charge_waits_a_day_and_then_goes_back_once(stripe: Stripe) -
 
     later = NOW + timedelta(hours=25)
     report = reconcile_payments(since=SINCE, now=later)
-    assert [line.outcome for line in report.lines] == ["mended: Refunded 7000 cents at Stripe."]
+    assert [line.outcome for line in report.lines] == ["mended: Refunded $70.00 at Stripe."]
     [refund] = stripe.refunds()
     assert (refund["amount"], refund["metadata"]) == (7000, {"unknown_charge": intent_id})
     assert _open_cases() == []
