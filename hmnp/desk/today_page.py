@@ -19,6 +19,7 @@ from hmnp.core.times import local_date
 from hmnp.desk.axis import draw
 from hmnp.desk.day_reading import read_days
 from hmnp.desk.figures import Figures, read_figures
+from hmnp.desk.nothing_yet import refusal_without_reach
 from hmnp.desk.outside_page import NAMES
 from hmnp.desk.reach import reach_of
 from integrations import standing
@@ -32,6 +33,8 @@ def today(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET"])
     reach = reach_of(request.user)
+    if refusal := refusal_without_reach(request, reach):
+        return refusal
     now, zone = timezone.now(), business_zone()
     first_day = local_date(now, zone=zone)
     days = read_days(first_day=first_day, days=DAYS, zone=zone, notary_ids=reach.notary_ids)
@@ -70,6 +73,8 @@ def week(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET"])
     reach = reach_of(request.user)
+    if refusal := refusal_without_reach(request, reach):
+        return refusal
     now, zone = timezone.now(), business_zone()
     monday = _monday(request.GET.get("week", ""), local_date(now, zone=zone))
     notaries = list(Notary.objects.order_by("-is_active", "name", "pk"))

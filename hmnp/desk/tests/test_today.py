@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -125,12 +125,24 @@ def test_an_empty_house_says_so(desk: Client) -> None:
     assert "There is no notary yet" in look(desk, WEEK)
 
 
-def test_who_has_no_role_sees_nobodys_day(client: Client, catalogue: Catalogue) -> None:
-    a_notary(name="Amy")
-    open_desk(client, User.objects.create_user("new", is_staff=True))
-    said = look(client)
-    assert "Nobody's day is yours to see yet" in said
-    assert "Amy" not in said
+def test_who_has_no_role_is_refused_and_told_who_gives_one(
+    client: Client, catalogue: Catalogue
+) -> None:
+    amy = a_notary(name="Amy")
+    user = User.objects.create_user("new", is_staff=True)
+    open_desk(client, user)
+    for address in (TODAY, WEEK):
+        answer = client.get(address)
+        assert answer.status_code == 403
+        said = text_of(answer)
+        assert "Your account has no role yet" in said
+        assert "Ask an owner" in said
+        assert "Amy" not in said
+    user.groups.add(Group.objects.get_or_create(name="notary")[0])
+    assert "No notary is yours yet" in text_of(client.get(TODAY))
+    amy.user = user
+    amy.save()
+    assert "Amy" in look(client)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2027-03-14", 23), ("2027-11-07", 25)])
