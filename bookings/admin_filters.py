@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateFilter
 
-from bookings.models import Booking, SlotClaim
+from bookings.models import Booking, Notary, SlotClaim
 from bookings.states import LIVE_CLAIM_STATES, BookingStatus
+from hmnp.core.select_filter import SelectFilter
 from hmnp.core.times import local_date, midnight
+from services.models import Service
 
 _LIVE = [state.value for state in LIVE_CLAIM_STATES]
 # Days from today: first, and the one after the last.
@@ -29,7 +32,7 @@ _SPANS = {
 }
 
 
-class WhenFilter(admin.SimpleListFilter):
+class WhenFilter(SelectFilter, admin.SimpleListFilter):
     """By the business's calendar days."""
 
     title = "when"
@@ -82,7 +85,7 @@ def _day(value: Any) -> date | None:
     return found if date(1, 1, 2) < found < date(9999, 12, 30) else None
 
 
-class NeedFilter(admin.SimpleListFilter):
+class NeedFilter(SelectFilter, admin.SimpleListFilter):
     """By what a booking lacks."""
 
     title = "needs"
@@ -105,6 +108,8 @@ class NeedFilter(admin.SimpleListFilter):
                     ~Exists(live),
                     status__in=[BookingStatus.CONFIRMED.value, BookingStatus.IN_PROGRESS.value],
                     ends_at__gt=timezone.now(),
+                    # What ends later began within a day; this an index knows.
+                    starts_at__gt=timezone.now() - timedelta(days=1),
                 )
             case "collect":
                 paid = F("amount_paid_cents") - F("amount_refunded_cents")
@@ -117,3 +122,54 @@ class NeedFilter(admin.SimpleListFilter):
                 return queryset.filter(refund_status="PENDING")
             case _:
                 return queryset
+
+
+class _Pick(SelectFilter, admin.SimpleListFilter):
+    """One of many rows of another table; all such filters read theirs together."""
+
+    kind: ClassVar[str]
+    field: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every row by name."""
+        return _picks(request)[self.kind]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what belongs to it; what is none of them narrows nothing."""
+        value = self.value()
+        if value not in {key for key, _ in self.lookup_choices}:
+            return queryset
+        return queryset.filter(**{self.field: value})
+
+
+class ServiceFilter(_Pick):
+    """By what was booked."""
+
+    title = "service"
+    parameter_name = "service__id__exact"
+    kind, field = "service", "service_id"
+
+
+class NotaryFilter(_Pick):
+    """By who does it."""
+
+    title = "notary"
+    parameter_name = "notary__id__exact"
+    kind, field = "notary", "notary_id"
+
+
+def _picks(request: HttpRequest) -> dict[str, list[tuple[str, str]]]:
+    """Give the rows to pick from by kind, in order of their names; one statement a request."""
+    known: dict[str, list[tuple[str, str]]] | None = getattr(request, "_picks", None)
+    if known is None:
+        known = {"service": [], "notary": []}
+        services, notaries = (
+            model.objects.order_by().values_list(
+                Value(kind), Cast("pk", CharField(max_length=40)), "name"
+            )
+            for kind, model in (("service", Service), ("notary", Notary))
+        )
+        for kind, key, name in services.union(notaries, all=True).order_by("name"):
+            known[kind].append((key, name))
+        request._picks = known  # type: ignore[attr-defined]  # ours
+    return known

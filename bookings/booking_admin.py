@@ -10,16 +10,25 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from bookings import search
-from bookings.admin_filters import DaysFilter, NeedFilter, WhenFilter
+from bookings.admin_filters import (
+    DaysFilter,
+    NeedFilter,
+    NotaryFilter,
+    ServiceFilter,
+    WhenFilter,
+)
 from bookings.models import Booking
 from bookings.states import BookingStatus
+from hmnp.core.long_list import LongList
 from hmnp.core.money import show
 from hmnp.core.pages import clock
-from hmnp.core.paging import CAP, CappedPaginator
+from hmnp.core.paging import CAP
+from hmnp.core.select_filter import SelectFilter
 
 STATUS_WORDS = {
     BookingStatus.PENDING_PAYMENT: ("waits", "Waits for payment"),
@@ -32,26 +41,37 @@ STATUS_WORDS = {
 }
 
 
+class StatusFilter(SelectFilter, admin.SimpleListFilter):
+    """By where a booking stands."""
+
+    title = "status"
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer each in the words of the list."""
+        return [(status.value, words) for status, (_, words) in STATUS_WORDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        """Keep what stands so."""
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
 @admin.register(Booking)
-class BookingAdmin(ModelAdmin[Booking]):
-    list_display = ["reference", "shown_status", "when", "service", "who", "place", "by", "owed"]
+class BookingAdmin(LongList, ModelAdmin[Booking]):
+    list_display = ["reference", "shown_status", "when", "what", "who", "place", "by", "owed"]
     list_filter = [
         WhenFilter,
         NeedFilter,
-        "status",
-        "service",
-        "notary",
+        StatusFilter,
+        ServiceFilter,
+        NotaryFilter,
         ("starts_at", DaysFilter),
     ]
     list_filter_submit = True
     list_select_related = ["service", "notary"]
-    list_per_page = 50
     search_fields = ["reference"]
     search_help_text = "Reference, name, e-mail, or phone number (its last four digits will do)"
     ordering = ["-starts_at"]
-    paginator = CappedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     actions = None
     list_before_template = "desk/parts/bookings_tools.html"
 
@@ -76,7 +96,7 @@ class BookingAdmin(ModelAdmin[Booking]):
         """Search by our own indexes; a phone number in any form."""
         if not search_term.strip():
             return queryset, False
-        found = search.find(search_term)
+        found = search.find(search_term, now=timezone.now())
         if len(found) == search.MOST:
             self.message_user(
                 request, f"Only the newest {search.MOST} that match are listed: say more."
@@ -104,6 +124,11 @@ class BookingAdmin(ModelAdmin[Booking]):
             f"{local:%a} {local.day} {local:%b %Y}, {clock(booking.starts_at, zone=booking.zone)}"
         )
 
+    @admin.display(description="Service")
+    def what(self, booking: Booking) -> str:
+        """Name what was booked."""
+        return booking.service.name
+
     @admin.display(description="Customer")
     def who(self, booking: Booking) -> str:
         """Name the customer."""
@@ -114,7 +139,7 @@ class BookingAdmin(ModelAdmin[Booking]):
         """Give city and ZIP."""
         return f"{booking.city} {booking.zip_code}".strip() or "Online"
 
-    @admin.display(description="Notary", ordering="notary")
+    @admin.display(description="Notary")
     def by(self, booking: Booking) -> str:
         """Name who does it."""
         return booking.notary.name if booking.notary else "–"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from bookings import search
 from bookings.models import Booking
-from bookings.tests.factories import STAFF, a_notary, book, customer
+from bookings.tests.factories import NOW, STAFF, a_notary, book, customer
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def booking(catalogue: Catalogue) -> Booking:
     ],
 )
 def test_it_finds_the_booking_however_it_is_asked_for(booking: Booking, text: str) -> None:
-    assert search.find(text) == [booking.pk]
+    assert search.find(text, now=NOW) == [booking.pk]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,21 @@ def test_it_finds_the_booking_however_it_is_asked_for(booking: Booking, text: st
     ],
 )
 def test_what_does_not_match_or_means_nothing_finds_nothing(booking: Booking, text: str) -> None:
-    assert search.find(text) == []
+    assert search.find(text, now=NOW) == []
+
+
+def test_the_oldest_are_found_where_the_new_ones_are_too_few(
+    booking: Booking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_notary()
+    long_ago = book(actor=STAFF, who=customer(name="Ana García")).pk
+    Booking.objects.filter(pk=long_ago).update(
+        starts_at=NOW - timedelta(days=900), ends_at=NOW - timedelta(days=899)
+    )
+    assert search.find("garcía", now=NOW) == [booking.pk, long_ago]
+    # As many new ones as are listed: the old ones are not looked for.
+    monkeypatch.setattr(search, "MOST", 1)
+    assert search.find("garcía", now=NOW) == [booking.pk]
 
 
 # On a page or two every plan would cost the same.
@@ -79,7 +94,7 @@ MANY = """
 def test_each_way_goes_by_its_index_at_a_scale_worth_it(
     booking: Booking, text: str, indexes: set[str]
 ) -> None:
-    asked = search.statement(text)
+    asked = search.statement(text, now=NOW)
     assert asked is not None
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")

@@ -11,17 +11,16 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bookings.models import Booking
+from bookings.booking_admin import BookingAdmin
 from bookings.tests.browsing import text_of
 from bookings.tests.factories import NOW, STAFF, TUESDAY_10, a_notary, book, customer
 from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core import paging
-from hmnp.core.paging import CappedPaginator
 from hmnp.core.spreadsheets import harmless
 from services.tests.fixtures import Catalogue
 
@@ -58,25 +57,58 @@ def rows_of(answer: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_it_asks_ten_questions_at_most_however_long_it_is(desk: Client) -> None:
-    counts = []
+def test_it_asks_six_questions_at_most_however_long_it_is(desk: Client, staff: User) -> None:
+    """Whose session; who, and by what; what they may; what to pick from; what is found; rows."""
+    group = Group.objects.create(name="dispatch")
+    group.permissions.add(Permission.objects.get(codename="add_booking"))
+    staff.groups.add(group)
     for hours in (0, 2, 4):
         book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF)
-        with CaptureQueriesContext(connection) as asked:
-            assert desk.get(LIST, {"q": "ada", "when": "tomorrow"}).status_code == 200
-        counts.append(len(asked))
-    assert counts[0] == counts[-1] <= 10, [query["sql"][:90] for query in asked]
+        for asked, most in (
+            ({}, 5),
+            ({"when": "tomorrow", "status__exact": "CONFIRMED"}, 5),
+            ({"q": "ada", "when": "tomorrow"}, 6),
+        ):
+            with CaptureQueriesContext(connection) as said:
+                answer = desk.get(LIST, asked)
+            assert (answer.status_code, len(said)) == (200, most), [
+                query["sql"][:90] for query in said
+            ]
+    assert "New booking" in text_of(answer)
 
 
 def test_it_counts_no_further_than_its_pages_reach(
     desk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "CAP", 1)
-    for hours in (0, 2):
-        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF)
+    monkeypatch.setattr(paging, "CAP", 3)
+    monkeypatch.setattr(BookingAdmin, "list_per_page", 2)
+    made = [
+        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF).reference
+        for hours in (0, 2, 4, 6)
+    ]
     with CaptureQueriesContext(connection) as asked:
-        assert CappedPaginator(Booking.objects.all(), 50).count == 1
-    assert "LIMIT 1" in asked[0]["sql"]
+        first = text_of(desk.get(LIST))
+    assert sum("COUNT" in query["sql"].upper() for query in asked) == 1
+    assert "LIMIT 3) counted" in asked[-1]["sql"]
+    assert [one in first for one in made] == [False, False, True, True]
+    assert [one in text_of(desk.get(LIST, {"p": "2"})) for one in made] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    for beyond in ("3", "0", "-1", "x"):
+        assert desk.get(LIST, {"p": beyond}).status_code in (200, 302)
+
+
+def test_equals_are_sorted_the_way_the_index_has_them(desk: Client) -> None:
+    early, late = (
+        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF).reference
+        for hours in (0, 2)
+    )
+    for order, first, second in (("1", early, late), ("-1", late, early), ("2", early, late)):
+        said = text_of(desk.get(LIST, {"o": order}))
+        assert said.index(first) < said.index(second)
 
 
 def test_it_is_narrowed_by_day_and_search(desk: Client) -> None:
