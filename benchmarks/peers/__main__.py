@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -23,14 +22,14 @@ from typing import NoReturn
 import psycopg
 
 from benchmarks import machine
-from benchmarks.client import Generator
 from benchmarks.peers import appointment_peer, pretix_peer
 from benchmarks.peers.environments import install
 from benchmarks.peers.jobs import CLIENTS
+from benchmarks.peers.measuring import OutOfTimeError, Run
 from benchmarks.peers.ratios import table_of_ratios
 from benchmarks.report import table_of_rates
 from benchmarks.servers import Servers, partner_key, servers
-from benchmarks.targets import FREE_HOLDS, MORE_NOTARIES, Ours, Target
+from benchmarks.targets import MORE_NOTARIES, Ours, Target
 from hmnp.dev.processes import ProcessFailedError
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -48,16 +47,20 @@ _ORDER = (
 _MOST_ROUNDS = 4
 
 
-class OutOfTimeError(Exception):
-    """The minutes are over."""
-
-
 def main() -> int:
     """Measure whoever can be set up; answer 1 when a ratio is below its floor or missing."""
     options = _options()
+    _end_after(minutes=options.minutes)
+    try:
+        return _run(options)
+    except OutOfTimeError as problem:
+        print(f"{problem}, and no round came to its end")
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
     at = options.at or os.environ.get("BENCH_PEERS_AT")
     problems: dict[str, str] = {}
-    _end_after(minutes=options.minutes)
     with servers() as running:
         folder = Path(at).absolute() if at else running.folder / "environments"
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +75,8 @@ def main() -> int:
         order = [name for names in _ORDER for name in names]
         targets.sort(key=lambda one: order.index(one.name))
         facts = machine.facts(database_url=site_url, redis_url=running.lease.redis_url)
-        with psycopg.connect(site_url, autocommit=True) as database:
-            rounds = _measure(
-                ours, targets, problems, database, rounds=options.rounds, seconds=options.seconds
-            )
+        run = Run(running, ours, site_url, targets, problems)
+        rounds = run.measure(rounds=options.rounds, seconds=options.seconds)
         load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     signal.alarm(0)
     measured = [one for one in targets if one.name not in problems and one.rates]
@@ -145,49 +146,6 @@ def _peer(running: Servers, folder: Path, name: str) -> list[Target]:
     packages, start = _PEERS[name]
     install(running, folder / name, packages)
     return start(running, folder / name)
-
-
-def _measure(
-    ours: Ours,
-    targets: list[Target],
-    problems: dict[str, str],
-    database: psycopg.Connection[tuple[object, ...]],
-    *,
-    rounds: int,
-    seconds: float,
-) -> int:
-    """Measure in turn; give how many rounds came to their end. Who fails is measured no more."""
-    done = 0
-    try:
-        with ExitStack() as stack:
-            generators = {
-                module: stack.enter_context(Generator(module))
-                for module in {one.module for one in targets}
-            }
-            # The first round only warms up: some load half of themselves at the first request.
-            for number in range(rounds + 1):
-                for target in targets:
-                    if target.name in problems:
-                        continue
-                    job = target.job(seconds) | {"connections": CLIENTS}
-                    try:
-                        result = generators[target.module].measure(job)
-                    except RuntimeError as problem:
-                        problems[target.name] = str(problem)
-                        print(f"{target.what} went wrong: {problem}", flush=True)
-                        continue
-                    ours.note_taken(target, result["sent"])
-                    print(f"round {number}: {target.what}: {result['rate']}/s", flush=True)
-                    if number:
-                        target.results.append(result)
-                        target.rates.append(result["rate"])
-                done = number
-                database.execute(FREE_HOLDS)
-    except OutOfTimeError as problem:
-        print(f"{problem}: what follows is of {done} rounds", flush=True)
-    for target in targets:
-        del target.results[done:], target.rates[done:]
-    return done
 
 
 if __name__ == "__main__":
