@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from auditlog.diff import model_instance_diff
 from auditlog.models import LogEntry
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -75,6 +76,15 @@ def record_change(*, instance: Model, changes: Mapping[str, tuple[Any, Any]]) ->
             for name, (before, after) in changes.items()
             if before != after
         },
+    )
+
+
+def record_creation(*, instance: Model) -> None:
+    """Record a new row that was written past the model, as auditlog records any other."""
+    LogEntry.objects.log_create(
+        instance,
+        action=LogEntry.Action.CREATE,
+        changes=model_instance_diff(None, instance),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from hmnp.accounts.audit import record_change
 from hmnp.core import transactions
 from hmnp.core.context import Actor
 from hmnp.desk.actions.close_case import CaseAlreadyClosed
@@ -30,10 +31,9 @@ def repair_case(
 
     def note() -> None:
         record_deed(case_id=case.pk, deed=Deed.REPAIRED, user=user, now=now, words=done)
-        if repair.closes:
-            Case.objects.filter(pk=case.pk, closed_at__isnull=True).update(
-                closed_at=now, closed_by=user, closed_how=done
-            )
+        still_open = Case.objects.filter(pk=case.pk, closed_at__isnull=True)
+        if repair.closes and still_open.update(closed_at=now, closed_by=user, closed_how=done):
+            record_change(instance=case, changes={"closed_by": ("", user.pk)})
 
     transactions.run(note)
     return done

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from auditlog.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from hmnp.accounts.tests.desk_door import open_desk
+from hmnp.core.acting import Acting, acting
 from hmnp.core.cases import CaseKind, open_case, settle_case
+from hmnp.core.context import Actor, ActorType
 from hmnp.core.errors import ValidationFailed
 from hmnp.core.events import EmittedOutsideTransaction
 from hmnp.desk.actions.close_case import CaseAlreadyClosed, close_case
@@ -62,6 +67,30 @@ def test_a_case_that_comes_back_after_it_was_closed_is_a_new_one() -> None:
 
 
 @pytest.mark.django_db
+def test_the_audit_log_says_who_opened_and_who_settled_it_each_once() -> None:
+    ContentType.objects.get_for_model(Case)
+    partner = Actor(ActorType.PARTNER, id="7", ip="203.0.113.9")
+    with acting(lambda: Acting(actor=partner)), CaptureQueriesContext(connection) as sent:
+        dispute()
+    assert len(sent) == 2, "the case and its row in the log"
+    with acting(lambda: Acting(program="task payments.sweep")):
+        with CaptureQueriesContext(connection) as sent:
+            dispute()
+        assert len(sent) == 1, "it is open already"
+        settle_case(kind=CaseKind.DISPUTE, key="dp_1", how="won")
+        with CaptureQueriesContext(connection) as sent:
+            settle_case(kind=CaseKind.DISPUTE, key="dp_1", how="won")
+        assert len(sent) == 1, "there is none any more"
+    opened, settled = LogEntry.objects.get_for_object(Case.objects.get()).order_by("id")
+    assert opened.action == LogEntry.Action.CREATE
+    assert opened.changes["kind"] == ["None", "DISPUTE"]
+    assert opened.additional_data == {"actorType": "partner", "actorId": "7"}
+    assert opened.remote_addr == "203.0.113.9"
+    assert settled.changes == {"closed_how": ["", "won"]}
+    assert settled.additional_data == {"actorType": "system", "program": "task payments.sweep"}
+
+
+@pytest.mark.django_db
 def test_settling_closes_only_its_own_case() -> None:
     dispute("dp_1")
     dispute("dp_2")
@@ -76,6 +105,7 @@ def test_a_case_vanishes_with_the_transaction_that_opened_it() -> None:
         dispute()
         transaction.set_rollback(True)
     assert not Case.objects.exists()
+    assert not LogEntry.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
