@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
 
 from hmnp.core import versions
+from hmnp.core.prepared import Prepared, fetch_row
 from services.catalogue_rows import definition_from_row
 from services.definitions import ServiceDefinition
 from services.errors import InvalidService
@@ -24,10 +25,11 @@ from services.errors import InvalidService
 _SLUG = re.compile(r"[a-z0-9_-]{1,50}")
 _ID = re.compile(r"[0-9a-f-]{32,50}")
 
-_LOOK = """
-    SELECT clock_timestamp(), coalesce(
-        (SELECT jsonb_object_agg(name, number) FROM core_version WHERE name = ANY(%s)), '{}')
-"""
+_LOOK = Prepared("""
+    SELECT extract(epoch FROM clock_timestamp())::text, coalesce((
+        SELECT jsonb_object_agg(name, number) FROM core_version
+        WHERE name = ANY(string_to_array(%s, ','))), '{}')::text
+""")
 # With its version in the same snapshot. Written out: the ORM would take a statement a table.
 _SERVICES = """
     SELECT coalesce((SELECT number FROM core_version WHERE name = %s), 0),
@@ -83,11 +85,15 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Look:
-    """What one statement saw together: the clock, the versions asked for, and the catalogue."""
+    """What one statement saw together: the clock, the versions asked for, and the catalogue.
+
+    `written` is the versions as the database writes them: equal texts, equal versions.
+    """
 
     clock: datetime
     numbers: Mapping[str, int]
     catalogue: Catalogue
+    written: str
 
 
 # What this process has read, at the version it read it: true for as long as that is the version.
@@ -99,11 +105,10 @@ def look(*, names: Iterable[str] = ()) -> Look:
 
     One more when this process has not read the catalogue at its present version yet.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK, [[versions.CATALOGUE, *names]])
-        clock, numbers = cursor.fetchone()
+    clock, numbers = fetch_row(statement=_LOOK, values=[",".join((versions.CATALOGUE, *names))])
     seen = json.loads(numbers)
-    return Look(clock, seen, at_version(seen.get(versions.CATALOGUE, 0)))
+    at = datetime.fromtimestamp(float(clock), tz=UTC)
+    return Look(at, seen, at_version(seen.get(versions.CATALOGUE, 0)), numbers)
 
 
 def at_version(number: int) -> Catalogue:

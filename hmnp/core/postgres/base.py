@@ -15,6 +15,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _looked_at = 0.0
 
+    def connect(self) -> None:
+        """Connect, to a session that has nothing prepared yet."""
+        # The names of `hmnp.core.prepared`.
+        self.prepared: set[bytes] = set()
+        super().connect()
+
     def close_if_health_check_failed(self) -> None:
         """Close a connection that has died since, if it is time to look."""
         if time.monotonic() - self._looked_at < _SECONDS_BETWEEN_LOOKS:
