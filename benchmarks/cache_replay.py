@@ -97,9 +97,9 @@ def replay(*, count: int, today: datetime) -> Counter[tuple[str, bool]]:
     counted: Counter[tuple[str, bool]] = Counter()
     count_as_ever = cache.count_cache
 
-    def note(*, family: str, is_hit: bool) -> None:
-        counted[family, is_hit] += 1
-        count_as_ever(family=family, is_hit=is_hit)
+    def note(*, family: str, is_hit: bool, times: int = 1) -> None:
+        counted[family, is_hit] += times
+        count_as_ever(family=family, is_hit=is_hit, times=times)
 
     cache.count_cache = note
     client = Client(SERVER_NAME="127.0.0.1")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -63,9 +64,14 @@ _remembered: dict[tuple[str, ...], DayAnswer] = {}
 
 def look(*, first_day: date, days: int) -> Look:
     """Read the catalogue, and the versions behind the free times of local days in any zone."""
+    return catalogue.look(names=_names(first_day, days))
+
+
+@lru_cache(maxsize=1024)
+def _names(first_day: date, days: int) -> tuple[str, ...]:
     # A day of one zone is touched by up to three of another's.
-    names = [versions.day_name(first_day + ahead * _DAY) for ahead in range(-1, days + 1)]
-    return catalogue.look(names=[versions.ROSTER, *names])
+    days_near = (first_day + ahead * _DAY for ahead in range(-1, days + 1))
+    return (versions.ROSTER, *map(versions.day_name, days_near))
 
 
 def versions_of(*, wish: Wish, seen: Look) -> list[str]:
@@ -87,8 +93,8 @@ def free_times(
     answers = [_remembered.get(name) for name in names]
     standing = [one if one and one.stands(seen=seen, now=now) else None for one in answers]
     missing = [index for index, one in enumerate(standing) if one is None]
-    for _ in range(len(days) - len(missing)):
-        cache.count_cache(family=SLOTS.name, is_hit=True)
+    if len(missing) < len(days):
+        cache.count_cache(family=SLOTS.name, is_hit=True, times=len(days) - len(missing))
     if missing:
         # Those between are not wanted, but a run of days is read as one.
         run = days[missing[0] : missing[-1] + 1]

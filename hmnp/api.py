@@ -5,12 +5,13 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import DefaultRouter
 
-from bookings.api.availability import AvailabilityViewSet
+from bookings.api.availability import AvailabilityViewSet, list_free_times
 from bookings.api.bookings import BookingViewSet
 from bookings.api.documents import DocumentViewSet
+from hmnp.accounts.public_reads import PublicRead, answer_early
 from integrations.api.webhooks import WebhookViewSet
 from payments.api.payments import PaymentViewSet
-from services.api.viewsets import ServiceViewSet
+from services.api.viewsets import ServiceViewSet, list_services, price_by_zip
 
 router = DefaultRouter(trailing_slash=False)
 router.include_root_view = False
@@ -23,6 +24,15 @@ router.register(
 )
 router.register("payments", PaymentViewSet, basename="payments")
 router.register("webhooks", WebhookViewSet, basename="webhooks")
+
+# What anyone may read, and reads alike: answered before the middlewares that are there for people.
+answer_early(
+    {
+        "/api/v2/services": PublicRead(list_services),
+        "/api/v2/services/pricing": PublicRead(price_by_zip, ServiceViewSet.limits["pricing"]),
+        "/api/v2/availability": PublicRead(list_free_times, AvailabilityViewSet.limits["list"]),
+    }
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema", SpectacularAPIView.as_view(), name="schema"),

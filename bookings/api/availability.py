@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -25,11 +26,12 @@ from bookings.api.asked import asked_hold, naming, offered_service
 from bookings.api.schemas import AvailabilitySerializer, HeldSlotSerializer
 from bookings.api.serializers import AvailabilityQuerySerializer, HoldSerializer
 from bookings.errors import HoldNotFound
+from bookings.kept_days import SLOTS
 from bookings.presenters import held_body
 from bookings.slot_answers import Wish
 from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Principal, principal_of
-from hmnp.core import tokens, versions
+from hmnp.core import cache, tokens, versions
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors, etag_of
@@ -43,6 +45,37 @@ from services.catalogue import Look, look
 # Free times are nobody's secret, but outdated in a moment.
 _ASK_AGAIN = {"Cache-Control": "private, no-cache"}
 _TAG = re.compile(r'"([0-9a-f]+)-([0-9]+)"')
+# Some kilobytes each.
+_MOST_ANSWERS = 512
+
+
+@dataclass(frozen=True)
+class _WholeAnswer:
+    """An answer as it went out, while the versions are `written` so and the clocks let it stand."""
+
+    written: str
+    tag: str
+    body: bytes
+    days: int
+    next_expiry: float
+    next_edge: float
+
+    @property
+    def ends_at(self) -> int:
+        """When the first of the two clocks ends it, in seconds."""
+        return int(min(self.next_expiry, self.next_edge))
+
+    def stands(self, *, seen: Look, now: datetime) -> bool:
+        """Tell whether it is what would be written now."""
+        return (
+            self.written == seen.written
+            and seen.clock.timestamp() < self.next_expiry
+            and now.timestamp() < self.next_edge
+        )
+
+
+# Of everybody's queries by their text; emptied whole when it is full.
+_answers: dict[bytes, _WholeAnswer] = {}
 
 
 class AvailabilityViewSet(ApiViewSet):
@@ -64,33 +97,7 @@ class AvailabilityViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> HttpResponse:
         """Answer what can really be held now."""
-        values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
-        day, days = values.get("date"), values.get("days")
-        # With a faulty date no versions are wanted, only the services.
-        seen = slot_answers.look(first_day=day, days=days) if day and days else look()
-        wish = _wish(values, [*faults], seen, principal=principal_of(request))
-        now = timezone.now()
-        day_versions = slot_answers.versions_of(wish=wish, seen=seen)
-        tag = versions.combine(day_versions)
-        known = _still_true(request.headers.get("If-None-Match", ""), tag, seen, now)
-        if known is not None:
-            return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
-        days_found = slot_answers.free_times(
-            wish=wish, seen=seen, day_versions=day_versions, now=now
-        )
-        ends_at = min(min(one.next_expiry, one.next_edge) for one in days_found)
-        return HttpResponse(
-            b'{"serviceId":"%s","timezone":"%s","date":"%s","days":%d,"slots":[%s]}'
-            % (
-                str(wish.service.id).encode(),
-                wish.zone.key.encode(),
-                wish.first_day.isoformat().encode(),
-                wish.days,
-                b",".join(one.body for one in days_found if one.body),
-            ),
-            content_type="application/json",
-            headers={**_ASK_AGAIN, "ETag": f'"{tag}-{int(ends_at)}"'},
-        )
+        return list_free_times(request._request, principal_of(request))
 
     @extend_schema(
         operation_id="holdSlot",
@@ -176,6 +183,60 @@ class AvailabilityViewSet(ApiViewSet):
         return Response(status=204)
 
 
+def list_free_times(request: HttpRequest, principal: Principal) -> HttpResponse:
+    """Answer what can really be held now. Raises what the API refuses."""
+    query = request.META.get("QUERY_STRING", "").encode("latin-1")
+    values, faults = _read_query(query)
+    day, days = values.get("date"), values.get("days")
+    # With a faulty date no versions are wanted, only the services.
+    seen = slot_answers.look(first_day=day, days=days) if day and days else look()
+    now = timezone.now()
+    sent = request.META.get("HTTP_IF_NONE_MATCH", "")
+    kept = _answers.get(query)
+    # A partner may not be offered what everybody else is.
+    if kept is None or principal.partner or not kept.stands(seen=seen, now=now):
+        wish = _wish(values, [*faults], seen, principal=principal)
+        day_versions = slot_answers.versions_of(wish=wish, seen=seen)
+        tag = versions.combine(day_versions)
+        if known := _still_true(sent, tag, seen, now):
+            return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
+        kept = _write(wish, seen, day_versions, tag, now)
+        if principal.partner is None:
+            if len(_answers) >= _MOST_ANSWERS:
+                _answers.clear()
+            _answers[query] = kept
+    else:
+        cache.count_cache(family=SLOTS.name, is_hit=True, times=kept.days)
+        if known := _still_true(sent, kept.tag, seen, now):
+            return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
+    return HttpResponse(
+        kept.body,
+        content_type="application/json",
+        headers={**_ASK_AGAIN, "ETag": f'"{kept.tag}-{kept.ends_at}"'},
+    )
+
+
+def _write(
+    wish: Wish, seen: Look, day_versions: Sequence[str], tag: str, now: datetime
+) -> _WholeAnswer:
+    days = slot_answers.free_times(wish=wish, seen=seen, day_versions=day_versions, now=now)
+    body = b'{"serviceId":"%s","timezone":"%s","date":"%s","days":%d,"slots":[%s]}' % (
+        str(wish.service.id).encode(),
+        wish.zone.key.encode(),
+        wish.first_day.isoformat().encode(),
+        wish.days,
+        b",".join(one.body for one in days if one.body),
+    )
+    return _WholeAnswer(
+        written=seen.written,
+        tag=tag,
+        body=body,
+        days=wish.days,
+        next_expiry=min(one.next_expiry for one in days),
+        next_edge=min(one.next_edge for one in days),
+    )
+
+
 @lru_cache(maxsize=4096)
 def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     """Read the form of a query; nothing but its text decides, so the same is read once."""
@@ -213,7 +274,7 @@ def _wish(
 
 def _still_true(sent: str, tag: str, seen: Look, now: datetime) -> str | None:
     """Give the tag the client holds if it names these versions and the clock has not ended it."""
-    for text in parse_etags(sent):
+    for text in parse_etags(sent) if sent else ():
         named = _TAG.fullmatch(text)
         if named and named[1] == tag and int(named[2]) > max(seen.clock, now).timestamp():
             return text

@@ -6,18 +6,45 @@ from typing import Any
 
 from auditlog.admin import LogEntryAdmin
 from auditlog.models import LogEntry
+from auditlog.registry import auditlog
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+
+from hmnp.core.long_list import LongList
+from hmnp.core.select_filter import SelectFilter
 
 admin.site.unregister(LogEntry)
 
 
+class KindFilter(SelectFilter, admin.SimpleListFilter):
+    """By what was changed; auditlog's own looks through every row for what there is."""
+
+    title = "what was changed"
+    parameter_name = "content_type__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every kind that is watched."""
+        kinds = ContentType.objects.get_for_models(*auditlog.get_models())
+        named = ((str(kind.pk), str(kind.name).capitalize()) for kind in kinds.values())
+        return sorted(named, key=lambda one: one[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what is of the kind."""
+        value = self.value() or ""
+        return queryset.filter(content_type_id=value) if value.isdigit() else queryset
+
+
 @admin.register(LogEntry)
-class HistoryAdmin(LogEntryAdmin, ModelAdmin[LogEntry]):
-    show_full_result_count = False
+class HistoryAdmin(LongList, LogEntryAdmin, ModelAdmin[LogEntry]):
     list_display = ["created", "resource_url", "action", "msg_short", "who"]
-    search_fields = ["object_repr", "object_pk", "cid", "actor__username"]
+    list_filter = ["action", KindFilter]
+    list_filter_submit = True
+    sortable_by = ["created"]
+    search_fields = ["object_pk", "cid", "actor__username"]
+    search_help_text = "The id of what was changed or of the request, or who did it"
     readonly_fields = ["created", "resource_url", "action", "who", "remote_addr", "cid", "msg"]
     fieldsets = [
         (None, {"fields": ["created", "who", "remote_addr", "cid", "resource_url"]}),

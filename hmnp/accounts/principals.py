@@ -98,4 +98,5 @@ def anonymous(request: HttpRequest) -> Principal:
 
 def user_agent(request: HttpRequest) -> str:
     """Give the browser's name for itself, cut to what we keep."""
-    return request.headers.get("User-Agent", "").replace("\x00", "")[:200]
+    sent: str = request.META.get("HTTP_USER_AGENT", "")
+    return sent.replace("\x00", "")[:200]

@@ -17,8 +17,12 @@ def client_ip(request: HttpRequest) -> str:
     itself, in this header or any other, lies further left and changes nothing.
     """
     known = str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 -- a name for "unknown"
-    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    while forwarded and _is_ours(known):
+    sent = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    proxies = tuple(settings.TRUSTED_PROXIES)
+    if not sent or not proxies:
+        return known
+    forwarded = sent.split(",")
+    while forwarded and _is_ours(known, proxies):
         try:
             known = str(ipaddress.ip_address(forwarded.pop().strip()))
         except ValueError:
@@ -26,12 +30,13 @@ def client_ip(request: HttpRequest) -> str:
     return known
 
 
-def _is_ours(ip: str) -> bool:
+@lru_cache(maxsize=1024)
+def _is_ours(ip: str, proxies: tuple[str, ...]) -> bool:
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
         return False
-    return any(address in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+    return any(address in network for network in _networks(proxies))
 
 
 @lru_cache(maxsize=8)
@@ -41,6 +46,7 @@ def _networks(
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
+@lru_cache(maxsize=1024)
 def address_key(ip: str) -> str:
     """Give what one client is counted under: an IPv4 address, or an IPv6 /64."""
     try:

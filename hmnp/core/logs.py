@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -49,6 +51,9 @@ _ROW = re.compile(r"^DETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.DOT
 # Whoever asks for a page that is not there may have typed anything into the address bar.
 _MAIL_ADDRESS = re.compile(r"[^\s/@\"'<>()]+@[^\s/@\"'<>()]+\.\w+")
 
+_WRITTEN = "written"
+_requests = logging.getLogger("hmnp.requests")
+
 EventDict = MutableMapping[str, Any]
 
 
@@ -75,9 +80,39 @@ _SHARED: list[Any] = [
 ]
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Leaves alone what `log_request` has written already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        written: str | None = record.__dict__.get(_WRITTEN)
+        return super().format(record) if written is None else written
+
+
+def log_request(*, code: int, method: str, path: str, request_id: str) -> None:
+    """Log that a request of an address of ours has ended, by a quarter of the usual work.
+
+    Nothing in the line is a person's, nor anything that they sent: the address is one we know, the
+    id one that was found sane.
+    """
+    if not _requests.isEnabledFor(logging.INFO):
+        return
+    line = {
+        "code": code,
+        "request": f"{method} {path}",
+        "event": "request_finished",
+        "request_id": request_id,
+        "level": "info",
+        "logger": _requests.name,
+        "timestamp": datetime.now(tz=UTC).isoformat().replace("+00:00", "Z"),
+    }
+    # Not by `info`, which looks through the stack for who called.
+    record = {"name": _requests.name, "levelno": logging.INFO, "msg": line["event"]}
+    _requests.handle(logging.makeLogRecord({**record, _WRITTEN: json.dumps(line)}))
+
+
 def json_formatter() -> logging.Formatter:
     """Give the formatter of every handler: lines of structlog and of `logging` read alike."""
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

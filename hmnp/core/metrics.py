@@ -36,9 +36,9 @@ def register(collector: Collector) -> None:
         _registry.register(collector)
 
 
-def count_cache(*, family: str, is_hit: bool) -> None:
-    """Count a look into the cache for one key family, such as `slots`; about a microsecond."""
-    tally.count(CACHE, family, "hit" if is_hit else "miss")
+def count_cache(*, family: str, is_hit: bool, times: int = 1) -> None:
+    """Count looks into the cache for one key family, such as `slots`; about a microsecond."""
+    tally.count(CACHE, family, "hit" if is_hit else "miss", times=times)
 
 
 @require_safe

@@ -68,8 +68,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Outside of what may refuse a request, so that a refusal is a page like any other.
-    "csp.middleware.CSPMiddleware",
+    "hmnp.core.csp.PolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Inside of what every answer has, outside of what is there for people.
+    "hmnp.accounts.public_reads.PublicReadsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from hmnp.accounts.permissions import Access, ByTable
-from hmnp.accounts.principals import principal_of
+from hmnp.accounts.principals import Principal, principal_of
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, sent
 from hmnp.core.api.schema import errors, etag_of
 from hmnp.core.api.validation import read
@@ -61,7 +61,7 @@ class ServiceViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> HttpResponse:
         """Answer the active services."""
-        return _public(request, active_services_answer(catalogue=look().catalogue))
+        return list_services(request._request, principal_of(request))
 
     @extend_schema(
         operation_id="getService",
@@ -78,7 +78,7 @@ class ServiceViewSet(ApiViewSet):
         service = catalogue.find(id_or_slug)
         if service is None or not service.is_active:
             raise ServiceNotFound
-        return _public(request, service_answer(catalogue=catalogue, service=service))
+        return _public(request._request, service_answer(catalogue=catalogue, service=service))
 
     @extend_schema(
         operation_id="getPrice",
@@ -89,8 +89,7 @@ class ServiceViewSet(ApiViewSet):
     @action(detail=False, methods=["get"], url_path="pricing")
     def pricing(self, request: Request) -> HttpResponse:
         """Answer a price for what the query names."""
-        values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
-        return _price(request, values, [*faults])
+        return price_by_zip(request._request, principal_of(request))
 
     @extend_schema(
         operation_id="calculatePrice",
@@ -117,7 +116,19 @@ class ServiceViewSet(ApiViewSet):
     @pricing.mapping.post
     def pricing_with_address(self, request: Request) -> HttpResponse:
         """Answer a price for what the body names."""
-        return _price(request, *read(PricingBodySerializer(data=request.data)))
+        values, faults = read(PricingBodySerializer(data=request.data))
+        return _price(principal_of(request), values, faults)
+
+
+def list_services(request: HttpRequest, _: Principal) -> HttpResponse:
+    """Answer the active services: to everybody the same."""
+    return _public(request, active_services_answer(catalogue=look().catalogue))
+
+
+def price_by_zip(request: HttpRequest, principal: Principal) -> HttpResponse:
+    """Answer a price for what the query names. Raises what the API refuses."""
+    values, faults = _read_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
+    return _price(principal, values, [*faults])
 
 
 @lru_cache(maxsize=4096)
@@ -128,9 +139,9 @@ def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     return values, (*repeated_faults(params), *faults)
 
 
-def _price(request: Request, values: Mapping[str, Any], faults: list[Fault]) -> HttpResponse:
+def _price(principal: Principal, values: Mapping[str, Any], faults: list[Fault]) -> HttpResponse:
     now = timezone.now()
-    asked = asked_price(values=values, faults=faults, principal=principal_of(request), now=now)
+    asked = asked_price(values=values, faults=faults, principal=principal, now=now)
     try:
         answer = price_answer(
             service=asked.service,
@@ -149,7 +160,7 @@ def _price(request: Request, values: Mapping[str, Any], faults: list[Fault]) -> 
     return HttpResponse(answer, content_type="application/json")
 
 
-def _public(request: Request, body: bytes) -> HttpResponse:
+def _public(request: HttpRequest, body: bytes) -> HttpResponse:
     """Answer what is the same for everyone, to be kept a minute and asked again by its tag."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=60"}

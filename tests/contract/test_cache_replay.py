@@ -10,8 +10,10 @@ from django.core.cache import caches
 
 from benchmarks.cache_replay import replay, share_of_hits
 from bookings import slot_answers
+from bookings.api import availability
 from bookings.tests.factories import NOW, a_notary
 from hmnp.core import redis_rest
+from hmnp.core.cache import forget_own
 from services.tests.fixtures import Catalogue
 
 
@@ -23,6 +25,8 @@ def test_visitors_mostly_find_what_others_asked_before(
         a_notary(skills=["standard-notary", "loan-signing", "extended-hours", "ron"])
     caches["default"].clear()
     slot_answers._remembered.clear()
+    availability._answers.clear()
+    forget_own()
     monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
     with time_machine.travel(NOW, tick=False):
         counted = replay(count=400, today=NOW + timedelta(minutes=1))

@@ -50,7 +50,13 @@ def error_headers(error: errors.DomainError) -> dict[str, str]:
 
 def error_response(error: errors.DomainError) -> JsonResponse:
     """Give an error as a plain Django response, for what never reaches a DRF view."""
-    return JsonResponse(error_body(error), status=error.status, headers=error_headers(error))
+    return JsonResponse(
+        error_body(error),
+        status=error.status,
+        headers=error_headers(error),
+        # As the API's renderer writes.
+        json_dumps_params={"ensure_ascii": False, "separators": (",", ":")},
+    )
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -60,10 +66,16 @@ def wants_json(request: HttpRequest) -> bool:
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response:
     """Turn whatever a view raised into the contract's error."""
+    error = told(exception)
+    return Response(error_body(error), status=error.status, headers=error_headers(error))
+
+
+def told(exception: Exception) -> errors.DomainError:
+    """Give what to tell the caller of `exception`; what nobody foresaw is logged."""
     error = as_domain_error(exception)
     if error.status >= 500 and not isinstance(exception, errors.DomainError):
         logger.error("unhandled error", exc_info=exception, extra={"code": error.code})
-    return Response(error_body(error), status=error.status, headers=error_headers(error))
+    return error
 
 
 def as_domain_error(exception: Exception) -> errors.DomainError:

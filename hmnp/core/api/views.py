@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import QueryDict
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -14,6 +15,8 @@ from rest_framework.viewsets import ViewSet
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Idempotency, fingerprint
 from hmnp.core.limits import Usage
+
+AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 
 _KEY = re.compile(r"[\x21-\x7e]{16,255}")
 
@@ -27,10 +30,15 @@ class ApiViewSet(ViewSet):
         """Say `no-store` unless the action chose a cache policy, and where its limit stands."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         usage: Usage | None = getattr(request._request, "rate_limit_usage", None)
-        for name, value in usage.headers().items() if usage else ():
-            finished.headers[name] = value
-        finished.headers.setdefault("Cache-Control", "no-store")
-        return finished
+        return finish(finished, usage=usage)
+
+
+def finish(response: AnyResponse, *, usage: Usage | None) -> AnyResponse:
+    """Say `no-store` unless there is a cache policy, and where the caller's limit stands."""
+    for name, value in usage.headers().items() if usage else ():
+        response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def idempotency_of(

@@ -14,7 +14,7 @@ from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from hmnp.core import redis_rest
-from hmnp.core.cache import Family, fetch, fetch_one
+from hmnp.core.cache import Family, fetch, fetch_one, forget_own
 
 FAMILY = Family("proof", 60)
 
@@ -22,6 +22,7 @@ FAMILY = Family("proof", 60)
 @pytest.fixture(autouse=True)
 def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
     caches["default"].clear()
+    forget_own()
     monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
 
 
@@ -148,8 +149,21 @@ def test_after_its_rest_redis_is_asked_again(
     maker = Maker()
     fetch_one(family=FAMILY, key="a", build=maker)
     settings.CACHES = there
+    forget_own()
     fetch_one(family=FAMILY, key="a", build=maker)
     monkeypatch.setattr(redis_rest, "_asked_again_at", time.monotonic())
-    fetch_one(family=FAMILY, key="a", build=maker)
-    fetch_one(family=FAMILY, key="a", build=maker)
+    for _ in range(2):
+        forget_own()
+        fetch_one(family=FAMILY, key="a", build=maker)
+    assert maker.times == 3
+
+
+def test_a_process_asks_redis_once_for_what_ends_with_its_key_only() -> None:
+    maker = Maker()
+    for _ in range(3):
+        assert fetch_one(family=FAMILY, key="a", build=maker) == b"answer 1"
+        caches["default"].clear()
+    brief = Family("brief", 0)
+    for _ in range(2):
+        fetch_one(family=brief, key="a", build=maker)
     assert maker.times == 3
