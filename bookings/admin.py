@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from bookings import links
+from bookings.admin_filters import NotaryFilter
 from bookings.booking_admin import BookingAdmin as BookingAdmin
 from bookings.events import NotaryCalendarChanged
 from bookings.models import (
@@ -24,6 +25,7 @@ from bookings.models.notary import new_feed_secret
 from bookings.notary_form import NotaryForm
 from hmnp.accounts.history import WithHistory
 from hmnp.core.events import emit
+from hmnp.core.long_list import LongList
 
 
 class ReadOnlyMixin:
@@ -95,15 +97,18 @@ class BlackoutAdmin(ModelAdmin[Blackout]):
 
 
 @admin.register(BusyBlock)
-class BusyBlockAdmin(ReadOnlyMixin, ModelAdmin[BusyBlock]):
+class BusyBlockAdmin(ReadOnlyMixin, LongList, ModelAdmin[BusyBlock]):
     list_display = ["notary", "period", "source"]
+    sortable_by = ()
+    ordering = ["-pk"]
     list_select_related = ["notary"]
 
 
 @admin.register(SlotClaim)
-class SlotClaimAdmin(ReadOnlyMixin, ModelAdmin[SlotClaim]):
-    list_display = ["starts_at", "notary", "state", "place_zip", "expires_at", "booking"]
-    list_filter = ["state", "notary"]
+class SlotClaimAdmin(ReadOnlyMixin, LongList, ModelAdmin[SlotClaim]):
+    list_display = ["held_at", "starts_at", "notary", "state", "place_zip", "expires_at", "booking"]
+    list_filter = ["state", NotaryFilter]
+    list_filter_submit = True
     list_select_related = ["notary", "booking"]
-    ordering = ["-starts_at"]
-    show_full_result_count = False
+    sortable_by = ["held_at"]
+    ordering = ["-held_at"]

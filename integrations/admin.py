@@ -9,8 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from hmnp.core.long_list import LongList
+from hmnp.core.select_filter import SelectFilter
 from integrations import inbox, outbox
+from integrations.message_fate import FATES
 from integrations.models import ExternalRef, InboxEvent, OutboxJob, SmsOptOut
+from integrations.states import Destination
 
 
 class _ReadOnly:
@@ -29,8 +33,35 @@ class _ReadOnly:
         return False
 
 
+class _OneOf(SelectFilter, admin.SimpleListFilter):
+    """By a text whose values are known; the theme's own would look for them in every row."""
+
+    values: tuple[str, ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer each."""
+        return [(value, value.replace("_", " ")) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what has it."""
+        chosen, name = self.value(), str(self.parameter_name)
+        return queryset.filter(**{name: chosen}) if chosen in self.values else queryset
+
+
+class FateFilter(_OneOf):
+    title = "delivery status"
+    parameter_name = "delivery_status"
+    values = FATES
+
+
+class SystemFilter(_OneOf):
+    title = "system"
+    parameter_name = "system"
+    values = tuple(one.value for one in Destination)
+
+
 @admin.register(OutboxJob)
-class OutboxJobAdmin(_ReadOnly, ModelAdmin[OutboxJob]):
+class OutboxJobAdmin(LongList, _ReadOnly, ModelAdmin[OutboxJob]):
     list_display = [
         "created_at",
         "booking",
@@ -43,10 +74,12 @@ class OutboxJobAdmin(_ReadOnly, ModelAdmin[OutboxJob]):
         "run_at",
         "last_error",
     ]
-    list_filter = ["state", "destination", "message_kind", "delivery_status"]
+    list_filter = ["state", "destination", "message_kind", FateFilter]
+    list_filter_submit = True
     list_select_related = ["booking"]
+    sortable_by = ["created_at"]
     search_fields = ["booking__reference", "id"]
-    date_hierarchy = "created_at"
+    search_help_text = "A booking's reference, or the job's whole id"
     exclude = ["token"]
     actions = ["replay"]
 
@@ -59,11 +92,12 @@ class OutboxJobAdmin(_ReadOnly, ModelAdmin[OutboxJob]):
 
 
 @admin.register(InboxEvent)
-class InboxEventAdmin(_ReadOnly, ModelAdmin[InboxEvent]):
+class InboxEventAdmin(LongList, _ReadOnly, ModelAdmin[InboxEvent]):
     list_display = ["received_at", "provider", "type", "object_id", "state", "attempts", "run_at"]
-    list_filter = ["state", "provider", "type"]
+    list_filter = ["state", "provider"]
+    sortable_by = ["received_at"]
     search_fields = ["event_id", "object_id"]
-    date_hierarchy = "received_at"
+    search_help_text = "The whole id of the event, or of what it is about"
     # The body may name people; whoever needs it looks at the provider's.
     exclude = ["body"]
     actions = ["replay"]
@@ -77,17 +111,21 @@ class InboxEventAdmin(_ReadOnly, ModelAdmin[InboxEvent]):
 
 
 @admin.register(ExternalRef)
-class ExternalRefAdmin(_ReadOnly, ModelAdmin[ExternalRef]):
+class ExternalRefAdmin(LongList, _ReadOnly, ModelAdmin[ExternalRef]):
     list_display = ["booking", "system", "kind", "external_id", "version", "updated_at"]
-    list_filter = ["system", "kind"]
+    list_filter = [SystemFilter]
+    list_filter_submit = True
     list_select_related = ["booking"]
+    sortable_by = ()
+    ordering = ["-pk"]
     search_fields = ["booking__reference", "external_id"]
+    search_help_text = "A booking's reference, or the whole id outside"
 
 
 @admin.register(SmsOptOut)
-class SmsOptOutAdmin(_ReadOnly, ModelAdmin[SmsOptOut]):
+class SmsOptOutAdmin(LongList, _ReadOnly, ModelAdmin[SmsOptOut]):
     list_display = ["number", "noted_at"]
-    search_fields = ["number"]
+    search_fields = ["number__contains"]
 
 
 def _tell(page: ModelAdmin[Any], request: HttpRequest, started: int, chosen: int) -> None:

@@ -31,6 +31,7 @@ _RANKS = {
     "bounced": 4,
     "complained": 5,
 }
+FATES = tuple(status for status in _RANKS if status)
 _NOT_ARRIVED = ("undelivered", "failed", "rejected", "bounced")
 # Who does not get one of these does not know when and where to be.
 _MUST_ARRIVE = (

@@ -18,7 +18,7 @@ OVERDUE_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Queue:
-    """One destination's jobs by state, and why they wait if they do."""
+    """One destination's jobs by state, and why they wait if they do; `done` is of a day."""
 
     destination: Destination
     due: int
@@ -68,9 +68,19 @@ def queues() -> list[Queue]:
             FROM (
                 SELECT destination, state, since,
                     state IN ('READY', 'RUNNING') AND since <= clock_timestamp() AS is_due
-                FROM (SELECT destination, state,
-                          CASE state WHEN 'RUNNING' THEN lease_until ELSE run_at END AS since
-                      FROM integrations_outboxjob) AS jobs) AS dated
+                FROM (
+                    SELECT destination, state, run_at AS since
+                    FROM integrations_outboxjob WHERE state = 'READY'
+                    UNION ALL
+                    SELECT destination, state, run_at
+                    FROM integrations_outboxjob WHERE state = 'DEAD'
+                    UNION ALL
+                    SELECT destination, state, lease_until
+                    FROM integrations_outboxjob WHERE state = 'RUNNING'
+                    UNION ALL
+                    SELECT destination, state, NULL FROM integrations_outboxjob
+                    WHERE state = 'SUCCEEDED' AND finished_at >= now() - interval '1 day'
+                ) AS jobs) AS dated
             GROUP BY destination
             """,
             [OVERDUE_AFTER.total_seconds()],

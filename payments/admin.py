@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from hmnp.core.long_list import LongList
 from payments.books import LedgerEntry, Mismatch
 from payments.models import Payment, Refund
 
 
-class ReadOnlyAdmin(ModelAdmin[Any]):
+class ReadOnlyAdmin(LongList, ModelAdmin[Any]):
     """Lists and shows; nothing is added, changed or deleted."""
-
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse."""
@@ -45,7 +44,10 @@ class PaymentAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["status", "kind"]
     list_select_related = ["booking"]
-    search_fields = ["provider_intent_id__exact", "booking__reference__exact"]
+    # By anything else a million rows would have to be sorted.
+    sortable_by = ["created_at"]
+    search_fields = ["provider_intent_id", "booking__reference"]
+    search_help_text = "A booking's reference, or Stripe's id of the payment"
     exclude = ["client_secret_hash"]
 
 
@@ -63,7 +65,9 @@ class RefundAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["status"]
     list_select_related = ["payment"]
-    search_fields = ["provider_refund_id__exact", "payment__booking__reference__exact"]
+    sortable_by = ["requested_at"]
+    search_fields = ["provider_refund_id", "payment__booking__reference"]
+    search_help_text = "A booking's reference, or Stripe's id of the refund"
 
 
 @admin.register(LedgerEntry)
@@ -71,11 +75,14 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_display = ["occurred_at", "movement", "account", "amount_cents", "payment", "refund"]
     list_filter = ["account"]
     list_select_related = ["payment", "refund"]
-    search_fields = ["movement__startswith", "payment__booking__reference__exact"]
+    sortable_by = ["occurred_at"]
+    ordering = ["-occurred_at"]
+    search_fields = ["movement__startswith", "payment__booking__reference"]
+    search_help_text = "A booking's reference, or how the movement's name begins"
 
 
 @admin.register(Mismatch)
 class MismatchAdmin(ReadOnlyAdmin):
     list_display = ["found_at", "kind", "subject", "detail", "repair", "resolved_at"]
     list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter)]
-    search_fields = ["subject__exact"]
+    search_fields = ["subject"]

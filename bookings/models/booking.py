@@ -132,6 +132,11 @@ class Booking(models.Model):
                 name="booking_told_elsewhere",
             ),
             models.Index(fields=["status", "starts_at"], name="booking_status_starts"),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(refund_status=RefundStatus.PENDING.value),
+                name="booking_refund_pending",
+            ),
             # `bookings/search.py` asks in the very words of the next three.
             models.Index(
                 OpClass(Lower("customer_email"), name="text_pattern_ops"),

@@ -34,9 +34,9 @@ class LongChangeList(ChangeList):
         if self.page_num < 1 or (self.page_num > 1 and not page):
             raise IncorrectLookupParameters
         self.paginator = paginator
-        self.result_list = page  # type: ignore[assignment]  # only walked along and counted
+        self.result_list = page
         self.result_count = paginator.count
-        self.full_result_count = None  # type: ignore[assignment]  # never counted
+        self.full_result_count = None
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = False

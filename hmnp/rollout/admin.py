@@ -8,6 +8,7 @@ from waffle import get_waffle_flag_model
 from waffle.models import Sample, Switch
 
 from bookings.admin import ReadOnlyMixin
+from hmnp.core.long_list import LongList
 from hmnp.core.money import show
 from hmnp.rollout.models import ShadowCheck, ShimCall, V1Row
 
@@ -18,13 +19,13 @@ for _model in (get_waffle_flag_model(), Switch, Sample):
 
 
 @admin.register(V1Row)
-class V1RowAdmin(ReadOnlyMixin, ModelAdmin[V1Row]):
+class V1RowAdmin(ReadOnlyMixin, LongList, ModelAdmin[V1Row]):
     list_display = ["table", "v1_id", "state", "reason", "target", "seen_at", "changed_at"]
     list_display_links = ["v1_id"]
     list_filter = ["table", "state"]
     search_fields = ["v1_id", "target", "parent_id"]
-    show_full_result_count = False
-    fields = [
+    sortable_by = ()
+    readonly_fields = (
         "table",
         "v1_id",
         "parent_id",
@@ -35,8 +36,8 @@ class V1RowAdmin(ReadOnlyMixin, ModelAdmin[V1Row]):
         "previous",
         "seen_at",
         "changed_at",
-    ]
-    readonly_fields = fields
+    )
+    fields = readonly_fields
 
 
 @admin.register(ShimCall)
@@ -47,7 +48,7 @@ class ShimCallAdmin(ReadOnlyMixin, ModelAdmin[ShimCall]):
 
 
 @admin.register(ShadowCheck)
-class ShadowCheckAdmin(ReadOnlyMixin, ModelAdmin[ShadowCheck]):
+class ShadowCheckAdmin(ReadOnlyMixin, LongList, ModelAdmin[ShadowCheck]):
     list_display = ["v1_row", "verdict", "v1_price", "v2_price", "what", "checked_at"]
     list_filter = ["verdict"]
     list_select_related = ["v1_row"]

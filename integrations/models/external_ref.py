@@ -37,6 +37,7 @@ class ExternalRef(models.Model):
                 name="external_ref_of_one_booking",
             ),
         ]
+        indexes = [models.Index(fields=["external_id"], name="external_ref_id")]
 
     def __str__(self) -> str:
         return f"{self.system} {self.kind} {self.external_id}"

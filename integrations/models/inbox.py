@@ -48,6 +48,10 @@ class InboxEvent(models.Model):
                 name="inbox_due",
             ),
             models.Index(fields=["provider", "object_id"], name="inbox_object"),
+            # What staff look for, without saying whose it is.
+            models.Index(fields=["object_id"], name="inbox_about"),
+            models.Index(fields=["event_id"], name="inbox_event"),
+            models.Index(fields=["received_at"], name="inbox_received"),
         ]
 
     def __str__(self) -> str:

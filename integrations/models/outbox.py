@@ -101,6 +101,7 @@ class OutboxJob(models.Model):
             models.Index(
                 fields=["finished_at"], condition=Q(state=JobState.DEAD.value), name="outbox_dead"
             ),
+            models.Index(fields=["created_at"], name="outbox_created"),
             # An hour's figures are derived by it; such an index is tiny.
             BrinIndex(fields=["finished_at"], name="outbox_by_time", autosummarize=True),
         ]

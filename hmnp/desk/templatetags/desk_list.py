@@ -76,7 +76,7 @@ def _cells(columns: list[_Column], row: Model, address: str) -> SafeString:
 
 def _columns(cl: Any, headers: list[dict[str, Any]]) -> list[_Column]:
     links = cl.list_display_links
-    columns = []
+    columns: list[_Column] = []
     for name, header in zip(cl.list_display, headers, strict=True):
         is_box = name == "action_checkbox"
         is_first = not any(one.is_linked for one in columns)
