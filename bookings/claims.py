@@ -25,6 +25,7 @@ from bookings.holders import Holder
 from bookings.models import SlotClaim
 from bookings.states import ClaimState
 from hmnp.core import tokens
+from hmnp.core.rows import Rows
 from hmnp.core.times import local_date, midnight
 from hmnp.core.transactions import EXCLUSION_VIOLATION, sqlstate
 from services.definitions import ServiceDefinition
@@ -158,7 +159,8 @@ def take(
     database's clock.
 
     `is_any_hour`: staff set the notary's working hours aside. `writing` inserts the row, together
-    with something else. Raises `Occupied`, and `TooManyHolds` when `counted` may hold no more.
+    with something else; the claim knows the notary's name then. Raises `Occupied`, and
+    `TooManyHolds` when `counted` may hold no more.
     """
     found = find_fit(
         service=facts.service,
@@ -183,6 +185,7 @@ def take(
     claim.token_key_id, claim.token_hash = token.key_id, token.hash
     _describe(claim, facts)
     _place(claim, found, facts.service)
+    claim.notary_name = found.schedule.name
     _write(found.fit, lambda: writing(claim) if writing else claim.save(force_insert=True))
     return claim
 
@@ -252,11 +255,21 @@ def _write(found: Fit, write: Callable[[], None]) -> None:
         raise
 
 
-def turn(*, claim: SlotClaim, source: tuple[ClaimState, ...], target: ClaimState) -> bool:
+def turn(
+    *,
+    claim: SlotClaim,
+    source: tuple[ClaimState, ...],
+    target: ClaimState,
+    rows: Rows | None = None,
+) -> bool:
     """Compare-and-swap a live claim's state, its other fields saved with it; False if it moved on.
 
-    The calendar does not change: both states are live.
+    The calendar does not change: both states are live. A claim that waits among `rows` is nobody
+    else's yet.
     """
+    if rows is not None and rows.is_waiting(claim):
+        claim.state = target
+        return True
     changed = SlotClaim.objects.filter(pk=claim.pk, state__in=source).update(
         state=target,
         booking_id=claim.booking_id,

@@ -9,6 +9,8 @@ from uuid import UUID
 from bookings.models import Booking, SlotClaim
 from hmnp.core.context import Actor
 from hmnp.core.events import Event
+from hmnp.core.rows import Rows
+from services.definitions import ServiceDefinition
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,24 @@ class BookingEvent(Event):
 
 
 @dataclass(frozen=True)
+class NewBooking:
+    """A booking this transaction makes, its claim with it; it waits among `rows` to be written.
+
+    Nobody else can have written anything about it.
+    """
+
+    booking: Booking
+    service: ServiceDefinition
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class BookingCreated(BookingEvent):
     """A booking exists; `due_cents` must be paid before it is confirmed (0: nothing).
 
-    `booking` and `claim` are the rows as this transaction has just written them; nobody can have
-    paid yet for a claim that is new. `payment_intent_id` is the intent the caller says was opened
-    on the hold, if any.
+    `booking` and `claim` are the rows as this transaction writes them: whoever must find the
+    booking in the database writes the `rows` that wait first. Nobody can have paid yet for a claim
+    that is new. `payment_intent_id` is the intent the caller says was opened on the hold, if any.
     """
 
     booking: Booking
@@ -34,6 +48,7 @@ class BookingCreated(BookingEvent):
     is_claim_new: bool
     due_cents: int
     payment_intent_id: str | None = None
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,9 @@ class BookingRepriced(BookingEvent):
 
 @dataclass(frozen=True)
 class BookingConfirmed(BookingEvent):
-    """The appointment stands."""
+    """The appointment stands; `new`: from the beginning."""
+
+    new: NewBooking | None = None
 
 
 @dataclass(frozen=True)

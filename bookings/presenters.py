@@ -19,18 +19,17 @@ from services.pricing import Pricing
 def booking_body(booking: Booking) -> dict[str, Any]:
     """Give the API's Booking, without any secret."""
     zone = booking.zone
-    service = booking.service
-    notary = booking.notary
+    shown = booking.to_show()
     return {
         "id": str(booking.pk),
         "reference": booking.reference,
         "status": booking.status,
         "version": booking.version,
         "service": {
-            "id": str(service.pk),
-            "slug": service.slug,
-            "name": service.name,
-            "type": service.type,
+            "id": str(shown.service_id),
+            "slug": shown.service_slug,
+            "name": shown.service_name,
+            "type": shown.service_type,
         },
         "scheduledDateTime": rfc3339(booking.starts_at, zone=zone),
         "endDateTime": rfc3339(booking.ends_at, zone=zone),
@@ -54,7 +53,7 @@ def booking_body(booking: Booking) -> dict[str, Any]:
         "amountPaid": dollars(booking.amount_paid_cents),
         "amountRefunded": dollars(booking.amount_refunded_cents),
         "expiresAt": rfc3339(booking.expires_at, zone=zone) if booking.expires_at else None,
-        "notary": {"name": notary.name} if notary else None,
+        "notary": {"name": shown.notary_name} if shown.notary_name is not None else None,
         "ronSession": (
             {"url": booking.ron_join_url or None, "status": booking.ron_status}
             if booking.ron_status or booking.ron_join_url

@@ -64,7 +64,7 @@ class BookingRequest:
         return on_statement or actor.type == ActorType.ADMIN
 
 
-def insert_booking(
+def new_booking(
     *,
     request: BookingRequest,
     booking_id: UUID,
@@ -73,14 +73,14 @@ def insert_booking(
     actor: Actor,
     now: datetime,
 ) -> Booking:
-    """Write the row of a booking on a claim, its price and policy as they are now.
+    """Give the row of a booking on a claim, its price and policy as they are now.
 
     While something is due it ends with the claim.
     """
     wanted, customer = request.wanted, request.customer
     service = wanted.service
     access = tokens.derive(purpose=tokens.ACCESS, subject_id=booking_id)
-    return Booking.objects.create(
+    return Booking(
         id=booking_id,
         reference=new_reference(),
         status=BookingStatus.PENDING_PAYMENT,

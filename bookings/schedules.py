@@ -13,7 +13,7 @@ from django.db import connection
 
 from bookings import schedule_sql
 from bookings.chain import Days, Job, NotarySchedule, Span
-from hmnp.core import versions
+from hmnp.core import planned, versions
 from hmnp.core.times import local_date, midnight
 from services import catalogue
 from services.definitions import Hours, ServiceDefinition
@@ -136,10 +136,18 @@ def _read(sql: str, params: dict[str, Any]) -> Schedules:
     blackouts: list[Days] = []
     notaries: list[tuple[Any, ...]] = []
     expiries: list[datetime] = []
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows = cursor.fetchall()
-    for kind, notary_id, claim_id, starts, ends, period, expires, number, place, *rest in rows:
+    for (
+        kind,
+        notary_id,
+        claim_id,
+        starts,
+        ends,
+        period,
+        expires,
+        number,
+        place,
+        *rest,
+    ) in planned.ask(sql=sql, values=params):
         if kind == "job":
             jobs.setdefault(notary_id, []).append(
                 Job(

@@ -10,6 +10,7 @@ from uuid import UUID
 from bookings.models import Booking, TimelineEvent
 from bookings.states import TimelineAction
 from hmnp.core.context import Actor
+from hmnp.core.rows import Rows
 from hmnp.core.transactions import RollBackAndRetry
 
 # The timeline outlives the customer's wish to be forgotten: that these changed, not to what.
@@ -35,9 +36,10 @@ def record(
     now: datetime,
     changes: Mapping[str, tuple[Any, Any]] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    rows: Rows | None = None,
 ) -> TimelineEvent:
-    """Append one fact to a booking's timeline."""
-    return TimelineEvent.objects.create(
+    """Append one fact to a booking's timeline, at once or with the `rows` that wait."""
+    event = TimelineEvent(
         booking=booking,
         action=action,
         actor_type=actor.type,
@@ -52,6 +54,11 @@ def record(
         user_agent=actor.user_agent,
         at=now,
     )
+    if rows is None:
+        event.save(force_insert=True)
+    else:
+        rows.add(event)
+    return event
 
 
 def apply(
@@ -63,18 +70,21 @@ def apply(
     changes: Mapping[str, Any],
     beside: Mapping[str, tuple[Any, Any]] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    rows: Rows | None = None,
 ) -> None:
     """Change fields of a locked booking by compare-and-swap, raise its version, say so.
 
-    `beside` tells of what changed in rows that belong to it, before and after. Raises
-    `RollBackAndRetry` when the row is not the one that was read.
+    `beside` tells of what changed in rows that belong to it, before and after. A booking that waits
+    among `rows` is nobody else's yet. Raises `RollBackAndRetry` when the row is not the one that
+    was read.
     """
     before = {name: getattr(booking, name) for name in changes}
-    swapped = Booking.objects.filter(
-        pk=booking.pk, version=booking.version, status=booking.status
-    ).update(**changes, version=booking.version + 1, updated_at=now)
-    if swapped != 1:
-        raise RollBackAndRetry
+    if rows is None or not rows.is_waiting(booking):
+        swapped = Booking.objects.filter(
+            pk=booking.pk, version=booking.version, status=booking.status
+        ).update(**changes, version=booking.version + 1, updated_at=now)
+        if swapped != 1:
+            raise RollBackAndRetry
     for name, value in changes.items():
         setattr(booking, name, value)
     booking.version += 1
@@ -91,6 +101,7 @@ def apply(
         }
         | dict(beside or {}),
         metadata=metadata,
+        rows=rows,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bookings.events import BookingUpdated, NotaryCalendarChanged
+from bookings.events import BookingUpdated, NewBooking, NotaryCalendarChanged
 from bookings.models import Booking
 from bookings.states import LIVE_STATUSES
 from hmnp.core.context import FORMER
 from hmnp.core.events import Event, subscribe
 from integrations import audience, message_fate, notary_news, outbox
 from integrations.models import OutboxJob
-from integrations.needs import sync_needs
+from integrations.needs import first_needs, sync_needs
 from integrations.routes import ROUTES, Mail, Route
 from integrations.states import Destination
 from services.definitions import IntegrationName
@@ -34,7 +34,11 @@ def on_fact(event: Any) -> None:
     mails = [mail for mail in route.mails if mail.when(event)]
     if not mails and not route.syncs and not route.is_told_to_notary:
         return
-    booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
+    new: NewBooking | None = getattr(event, "new", None)
+    if new is None:
+        booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
+    else:
+        booking = new.booking
     if _is_told_elsewhere(event, booking):
         return
     jobs = [job for mail in mails for job in _mails(event, mail, booking)]
@@ -42,7 +46,11 @@ def on_fact(event: Any) -> None:
         message_fate.address_was_corrected(booking_id=booking.pk, previous=event.previous_email)
     if route.is_told_to_notary:
         jobs += _news(event, booking)
-    outbox.write([*jobs, *_syncs(event, route, booking)])
+    jobs += _syncs(event, route, booking, new)
+    if new is None:
+        outbox.write(jobs)
+    else:
+        outbox.write_with(jobs, rows=new.rows)
 
 
 def _is_told_elsewhere(event: Any, booking: Booking) -> bool:
@@ -103,15 +111,18 @@ def _news(event: Event, booking: Booking) -> list[OutboxJob]:
     ]
 
 
-def _syncs(event: Any, route: Route, booking: Booking) -> list[OutboxJob]:
+def _syncs(event: Any, route: Route, booking: Booking, new: NewBooking | None) -> list[OutboxJob]:
     # What was never confirmed is nowhere outside.
     if not route.syncs or booking.confirmed_at is None:
         return []
-    needs = sync_needs(
-        booking=booking,
-        names=route.syncs,
-        previous_notary_id=getattr(event, "previous_notary_id", None),
-    )
+    if new is not None:
+        needs = first_needs(booking=booking, service=new.service, names=route.syncs)
+    else:
+        needs = sync_needs(
+            booking=booking,
+            names=route.syncs,
+            previous_notary_id=getattr(event, "previous_notary_id", None),
+        )
     return [
         outbox.sync(
             destination=need.destination,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from integrations.connectors import CONNECTORS
 from integrations.models import ExternalRef
 from integrations.outbox import Policy
 from integrations.states import Destination
-from services.definitions import IntegrationName
+from services.definitions import IntegrationName, IntegrationRule, ServiceDefinition
 from services.models import ServiceIntegration
 
 CALENDARS = {
@@ -43,25 +43,45 @@ def sync_needs(
     too: it has to let go.
     """
     rules = ServiceIntegration.objects.filter(service_id=booking.service_id, name__in=names)
-    needs = []
-    for rule in [
-        *rules.exclude(name__in=_ELSEWHERE).order_by("priority", "name"),
-        *_left_behind(booking, names),
-    ]:
-        policy = Policy(
-            max_attempts=rule.max_attempts,
-            give_up_after=timedelta(hours=rule.give_up_after_hours),
-            priority=rule.priority,
-            is_required=rule.required,
-        )
-        destinations = _destinations(booking, IntegrationName(rule.name), previous_notary_id)
-        needs += [
-            Need(destination=destination, policy=policy)
-            for destination in destinations
-            # Until its connector is there, nothing is asked of a destination.
-            if destination in CONNECTORS and destination.value not in settings.INTEGRATIONS_OFF
+    return [
+        need
+        for rule in [
+            *rules.exclude(name__in=_ELSEWHERE).order_by("priority", "name"),
+            *_left_behind(booking, names),
         ]
-    return needs
+        for need in _needs(
+            rule, _destinations(booking, IntegrationName(rule.name), previous_notary_id)
+        )
+    ]
+
+
+def first_needs(
+    *, booking: Booking, service: ServiceDefinition, names: Collection[IntegrationName]
+) -> list[Need]:
+    """Give the same for a booking of `service` that is just made: it was nowhere before."""
+    return [
+        need
+        for rule in service.integrations
+        if rule.name in names and rule.name not in _ELSEWHERE
+        for need in _needs(rule, _first_destinations(booking, IntegrationName(rule.name)))
+    ]
+
+
+def _needs(
+    rule: ServiceIntegration | IntegrationRule, destinations: Iterable[Destination]
+) -> list[Need]:
+    policy = Policy(
+        max_attempts=rule.max_attempts,
+        give_up_after=timedelta(hours=rule.give_up_after_hours),
+        priority=rule.priority,
+        is_required=rule.required,
+    )
+    return [
+        Need(destination=destination, policy=policy)
+        for destination in destinations
+        # Until its connector is there, nothing is asked of a destination.
+        if destination in CONNECTORS and destination.value not in settings.INTEGRATIONS_OFF
+    ]
 
 
 def _left_behind(booking: Booking, names: Collection[IntegrationName]) -> list[ServiceIntegration]:
@@ -90,3 +110,10 @@ def _destinations(
     )
     kept |= {Destination(system) for system in written.values_list("system", flat=True)}
     return sorted(calendar for calendar in kept if calendar is not None)
+
+
+def _first_destinations(booking: Booking, name: IntegrationName) -> list[Destination]:
+    if name is not IntegrationName.GOOGLE_CALENDAR:
+        return [Destination(name.value)]
+    kept = booking.notary and CALENDARS.get(CalendarKind(booking.notary.calendar_kind))
+    return [kept] if kept else []

@@ -21,10 +21,21 @@ from hmnp.core import transactions
 from hmnp.core.cases import CaseKind, settle_case
 from hmnp.core.doorbell import ring_after_commit
 from hmnp.core.request_id import current_request_id
+from hmnp.core.rows import How, Rows
 from integrations.models import OutboxJob
 from integrations.states import Destination, JobKind, JobState, MessageKind
 
 RUN_JOB = "integrations.run_job"
+# The times that `_due` gives as expressions, in words of their own.
+_FIRST = How(
+    computed=(
+        ("run_at", "statement_timestamp()"),
+        ("created_at", "statement_timestamp()"),
+        ("rung_at", "statement_timestamp()"),
+        ("give_up_at", "statement_timestamp() + r.give_up_after"),
+    ),
+    keeps_twins=True,
+)
 
 
 @dataclass(frozen=True)
@@ -85,8 +96,16 @@ def write(jobs: Sequence[OutboxJob]) -> None:
     if not new:
         return
     OutboxJob.objects.bulk_create(new, ignore_conflicts=True)
-    for job in new:
-        ring_after_commit(RUN_JOB, job.id)
+    ring_after_commit(RUN_JOB, *(job.id for job in new))
+
+
+def write_with(jobs: Sequence[OutboxJob], *, rows: Rows) -> None:
+    """Let the first jobs of a booking be written with it, and ring for them after the commit."""
+    if not jobs:
+        return
+    for job in jobs:
+        rows.add(job, how=_FIRST)
+    ring_after_commit(RUN_JOB, *(job.id for job in jobs))
 
 
 def enqueue_message(

@@ -50,6 +50,9 @@ def on_created(event: BookingCreated) -> None:
     payments = [] if event.is_claim_new else lock_payments_of_claim(claim_id=event.claim.pk)
     usable = [p for p in payments if p.is_open or p.status == PaymentStatus.SUCCEEDED]
     _check_named_intent(event, usable)
+    if usable and event.rows is not None:
+        # What was paid changes the booking, and says so.
+        event.rows.write()
     for payment in usable:
         change(payment, now=booking.created_at, booking=booking)
         doorbell.ring(doorbell.SETTLE, payment.pk)
@@ -70,6 +73,7 @@ def on_created(event: BookingCreated) -> None:
             kind=kind_of_due(due_cents=event.due_cents, price_cents=booking.price_cents),
             amount_cents=event.due_cents,
             now=booking.created_at,
+            rows=event.rows,
         )
 
 
@@ -96,6 +100,8 @@ def on_repriced(event: BookingRepriced) -> None:
 
 def on_confirmed(event: BookingConfirmed) -> None:
     """Ask no more for a deposit that was waived or paid otherwise."""
+    if event.new is not None:
+        return
     now = Booking.objects.values_list("updated_at", flat=True).get(pk=event.booking_id)
     for payment in lock_payments_of_booking(booking_id=event.booking_id):
         if payment.is_open and payment.kind != PaymentKind.BALANCE:

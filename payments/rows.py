@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bookings.models import Booking, SlotClaim
+from hmnp.core.rows import Rows
 from hmnp.core.transactions import RollBackAndRetry
 from payments.models import Payment
 from payments.states import PaymentKind, PaymentStatus
@@ -19,10 +20,14 @@ def add_payment(
     kind: PaymentKind,
     amount_cents: int,
     now: datetime,
+    rows: Rows | None = None,
 ) -> Payment:
-    """Ask for an amount in cents; nothing is sent to the provider yet."""
+    """Ask for an amount in cents, at once or with the `rows` that wait.
+
+    Nothing is sent to the provider yet.
+    """
     payment_id = uuid.uuid4()
-    return Payment.objects.create(
+    payment = Payment(
         id=payment_id,
         booking=booking,
         claim=claim,
@@ -33,6 +38,11 @@ def add_payment(
         created_at=now,
         updated_at=now,
     )
+    if rows is None:
+        payment.save(force_insert=True)
+    else:
+        rows.add(payment)
+    return payment
 
 
 def change(payment: Payment, *, now: datetime, **fields: Any) -> None:

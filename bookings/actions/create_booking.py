@@ -12,11 +12,12 @@ from bookings import claims, holders, locks, promotions, timeline
 from bookings.actions.begin_payment import open_window
 from bookings.actions.confirm_booking import confirm_booking
 from bookings.errors import HoldExpired, HoldNotFound, PriceChanged, SlotTaken
-from bookings.events import BookingCreated
+from bookings.events import BookingCreated, NewBooking
 from bookings.holders import Holder
 from bookings.models import Booking, SlotClaim
+from bookings.models.booking import Shown
 from bookings.quoting import Wanted, agreed_price, claim_facts
-from bookings.requests import TERMS_VERSION, BookingRequest, insert_booking
+from bookings.requests import TERMS_VERSION, BookingRequest, new_booking
 from bookings.slots import alternatives, win
 from bookings.staff_terms import CUSTOMERS_TERMS
 from bookings.states import ClaimState, TimelineAction
@@ -26,8 +27,10 @@ from hmnp.core.crashpoints import crashpoint
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.events import emit
 from hmnp.core.idempotency import Idempotency, once
+from hmnp.core.rows import Rows
 from hmnp.core.tokens import Token
 from hmnp.core.transactions import UNIQUE_VIOLATION, sqlstate
+from services.definitions import ServiceDefinition
 from services.models import PromoCode
 from services.pricing import Pricing
 
@@ -87,15 +90,19 @@ def _without_hold(
     def attempt(notary_id: int) -> Booking:
         locks.lock_notaries(notary_ids=[notary_id], after=idempotency)
         crashpoint("create.locked")
-        claim = claims.take(
+        booked: list[Booking] = []
+        claims.take(
             facts=facts,
             notary_id=notary_id,
             holder_key=holder.key,
             state=ClaimState.PAYING if pricing.deposit_required_cents else ClaimState.HELD,
             booking_id=uuid4(),
             is_any_hour=request.terms.is_any_hour,
+            writing=lambda claim: booked.append(
+                _book(request, claim, pricing, actor, now, idempotency)
+            ),
         )
-        return _book(request, claim, pricing, actor, now, idempotency)
+        return booked[0]
 
     return win(
         service=wanted.service,
@@ -177,14 +184,14 @@ def _book(
     now: datetime,
     idempotency: Idempotency | None,
 ) -> Booking:
-    """Write the booking for a claim whose calendar is locked."""
+    """Write the booking for a claim whose calendar is locked; a new claim with it."""
     promo = _take_promo(request, now)
     due_cents = pricing.deposit_required_cents
     is_claim_new = claim.booking_id is not None
     booking_id = claim.booking_id or uuid4()
     if not is_claim_new:
         _attach(claim, booking_id, due_cents)
-    booking = insert_booking(
+    booking = new_booking(
         request=request,
         booking_id=booking_id,
         claim=claim,
@@ -192,9 +199,9 @@ def _book(
         actor=actor,
         now=now,
     )
+    rows = Rows(claim, booking) if is_claim_new else Rows(booking)
     if promo is not None:
         promotions.redeem(promo=promo, booking=booking, now=now)
-    crashpoint("create.written")
     timeline.record(
         booking=booking,
         action=TimelineAction.CREATED,
@@ -206,6 +213,7 @@ def _book(
             "termsVersion": TERMS_VERSION,
             **request.terms.to_metadata(pricing=pricing),
         },
+        rows=rows,
     )
     if waived := request.terms.unpaid_reason.strip()[:200]:
         timeline.apply(
@@ -214,6 +222,7 @@ def _book(
             actor=actor,
             now=now,
             changes={"deposit_waived_reason": waived},
+            rows=rows,
         )
     emit(
         BookingCreated(
@@ -225,14 +234,37 @@ def _book(
             is_claim_new=is_claim_new,
             due_cents=due_cents,
             payment_intent_id=request.payment_intent_id,
+            rows=rows,
         )
     )
     if not due_cents:
-        confirm_booking(booking=booking, claim=claim, actor=actor, now=now)
-    crashpoint("create.before_commit")
+        new = NewBooking(booking=booking, service=request.wanted.service, rows=rows)
+        if not is_claim_new:
+            # Somebody may have paid for the hold.
+            rows.write()
+        confirm_booking(
+            booking=booking, claim=claim, actor=actor, now=now, new=new if is_claim_new else None
+        )
+    crashpoint("create.ready")
+    if rows.is_waiting(booking):
+        _let_show(booking, claim, request.wanted.service)
     if idempotency:
-        idempotency.finish(booking)
+        idempotency.finish(booking, rows=rows)
+    else:
+        rows.write()
+    crashpoint("create.before_commit")
     return booking
+
+
+def _let_show(booking: Booking, claim: SlotClaim, service: ServiceDefinition) -> None:
+    """Spare whoever shows the booking the reading of its service and notary."""
+    booking.shown = Shown(
+        service_id=service.id,
+        service_slug=service.slug,
+        service_name=service.name,
+        service_type=service.type.value,
+        notary_name=claim.notary_name or claim.notary.name,
+    )
 
 
 def _attach(claim: SlotClaim, booking_id: UUID, due_cents: int) -> None:

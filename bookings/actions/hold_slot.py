@@ -17,6 +17,7 @@ from bookings.states import ClaimState
 from hmnp.core import transactions
 from hmnp.core.crashpoints import crashpoint
 from hmnp.core.idempotency import Idempotency, once
+from hmnp.core.rows import Rows
 from hmnp.core.tokens import Token
 from services.pricing import Pricing
 
@@ -90,7 +91,7 @@ def _hold(
             holder_key=holder.key,
             state=ClaimState.HELD,
             counted=counted,
-            writing=partial(_write_with_answer, idempotency, pricing) if idempotency else None,
+            writing=partial(_write, idempotency, pricing),
         )
         return Held(claim=claim, pricing=pricing, is_new=True)
 
@@ -104,9 +105,12 @@ def _hold(
     )
 
 
-def _write_with_answer(idempotency: Idempotency, pricing: Pricing, claim: SlotClaim) -> None:
-    held = Held(claim=claim, pricing=pricing, is_new=True)
-    idempotency.finish(held, inserting=claim)
+def _write(idempotency: Idempotency | None, pricing: Pricing, claim: SlotClaim) -> None:
+    rows = Rows(claim)
+    if idempotency:
+        idempotency.finish(Held(claim=claim, pricing=pricing, is_new=True), rows=rows)
+    else:
+        rows.write()
 
 
 def _move(

@@ -245,7 +245,8 @@ class BookingViewSet(ApiViewSet):
 
 
 def _created(booking: Booking) -> Answer:
-    fresh = queries.with_relations().get(pk=booking.pk)
+    # As it is about to be written, or as it was.
+    fresh = booking if booking.shown else queries.with_relations().get(pk=booking.pk)
     return Answer(
         status=201,
         body={"booking": booking_body(fresh)},

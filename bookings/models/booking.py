@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -18,6 +19,17 @@ from bookings.states import CLOSED_WITHOUT_SERVICE, BookingStatus, RefundStatus
 class Locale(models.TextChoices):
     EN = "en", "English"
     ES = "es", "Spanish"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the contract shows of a booking's service and notary."""
+
+    service_id: uuid.UUID
+    service_slug: str
+    service_name: str
+    service_type: str
+    notary_name: str | None
 
 
 class Booking(models.Model):
@@ -106,6 +118,9 @@ class Booking(models.Model):
     imported_at = models.DateTimeField(null=True, editable=False)
     is_told_elsewhere = models.BooleanField(default=False, db_default=False, editable=False)
 
+    # Known to whoever has just made the booking; else `to_show` asks its rows.
+    shown: Shown | None = None
+
     class Meta:
         ordering = ["-starts_at"]
         constraints = [
@@ -157,6 +172,16 @@ class Booking(models.Model):
     def zone(self) -> ZoneInfo:
         """The zone the appointment is kept in."""
         return ZoneInfo(self.timezone)
+
+    def to_show(self) -> Shown:
+        """Give what is shown of its service and notary."""
+        return self.shown or Shown(
+            service_id=self.service.pk,
+            service_slug=self.service.slug,
+            service_name=self.service.name,
+            service_type=self.service.type,
+            notary_name=self.notary.name if self.notary else None,
+        )
 
     @property
     def net_paid_cents(self) -> int:

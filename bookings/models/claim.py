@@ -130,6 +130,8 @@ class SlotClaim(models.Model):
 
     # The database's clock when the claim was read under its notary's lock (`bookings.locks`).
     read_at: datetime | None = None
+    # Told with a claim that was just made; else it is the notary's row that knows.
+    notary_name: str = ""
 
     def __str__(self) -> str:
         return f"{self.state} {self.starts_at:%Y-%m-%d %H:%M}Z"

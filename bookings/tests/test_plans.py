@@ -44,12 +44,17 @@ def _many(catalogue: Catalogue) -> None:
 
 
 def plan_of(work: Callable[[], Any], statement: int = 0) -> str:
-    """Give PostgreSQL's plan of one of the statements `work` sends."""
+    """Give PostgreSQL's plan of one of the statements `work` sends.
+
+    Of one that is planned once, the plan for whatever it is asked.
+    """
     with CaptureQueriesContext(connection) as queries:
         work()
     sent = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN " + sent[statement])
+        sql = sent[statement]
+        how = "(GENERIC_PLAN)" if "$1" in sql else ""
+        cursor.execute(f"EXPLAIN {how} {sql}")
         return "\n".join(line for (line,) in cursor.fetchall())
 
 

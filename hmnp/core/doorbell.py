@@ -8,12 +8,15 @@ from celery import current_app
 from django.db import transaction
 
 
-def ring(task_name: str, row_id: UUID | None) -> None:
-    """Ask for `task_name` now, on one row if it is named. Raises what the broker raises."""
-    current_app.send_task(task_name, args=[] if row_id is None else [str(row_id)])
+def ring(task_name: str, *row_ids: UUID) -> None:
+    """Ask for `task_name` now, on the rows if any are named. Raises what the broker raises.
+
+    One message, however many rows: a task that takes several passes all but the first on.
+    """
+    current_app.send_task(task_name, args=[str(row_id) for row_id in row_ids])
 
 
-def ring_after_commit(task_name: str, row_id: UUID | None = None) -> None:
-    """Ask for `task_name` on one row once it is committed; a dead broker fails no request."""
+def ring_after_commit(task_name: str, *row_ids: UUID) -> None:
+    """Ask for `task_name` on rows once they are committed; a dead broker fails no request."""
     # A function, not a partial: Django logs a robust hook's failure by its `__qualname__`.
-    transaction.on_commit(lambda: ring(task_name, row_id), robust=True)
+    transaction.on_commit(lambda: ring(task_name, *row_ids), robust=True)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connection, models
+from django.db import OperationalError
 
-from hmnp.core import rows, tokens
+from hmnp.core import planned, tokens
 from hmnp.core.errors import DomainError, IdempotencyInProgress, IdempotencyKeyReused
 from hmnp.core.models import IdempotencyRecord
+from hmnp.core.rows import Beside, Rows
 from hmnp.core.transactions import LOCK_NOT_AVAILABLE, sqlstate
 
 T = TypeVar("T")
@@ -27,13 +28,18 @@ _BEGIN = """
 WITH patience AS (SELECT set_config('lock_timeout', '2s', true)), record AS (
     INSERT INTO core_idempotencyrecord
         (principal, method, path, key, fingerprint, headers, secrets, created_at)
-    SELECT %s, %s, %s, %s, %s, '{}', '[]', clock_timestamp() FROM patience
+    SELECT %s::text, %s::text, %s::text, %s::text, %s::text, '{}', '[]', clock_timestamp()
+    FROM patience
     ON CONFLICT (principal, method, path, key) DO NOTHING
     RETURNING id)
 """
 _FINISH = """
-UPDATE core_idempotencyrecord SET status = %s, body = %s, headers = %s, secrets = %s
-WHERE principal = %s AND method = %s AND path = %s AND key = %s"""
+UPDATE core_idempotencyrecord AS record
+SET status = (sent.beside ->> 'status')::smallint, body = sent.beside -> 'body',
+    headers = sent.beside -> 'headers', secrets = sent.beside -> 'secrets'
+FROM sent
+WHERE principal = sent.beside ->> 'principal' AND method = sent.beside ->> 'method'
+  AND path = sent.beside ->> 'path' AND key = sent.beside ->> 'key'"""
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,8 @@ class Locks:
 
     def take(self) -> list[int]:
         """Take them, until the transaction ends, and give their ids."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {self.taking} FROM ({self.rows}) AS r",  # noqa: S608 -- our own text
-                self.values,
-            )
-            return [row[-1] for row in cursor.fetchall()]
+        sql = f"SELECT {self.taking} FROM ({self.rows}) AS r"  # noqa: S608 -- our own text
+        return [row[-1] for row in planned.ask(sql=sql, values=self.values)]
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,7 @@ class Idempotency:
             )
             values += then.values
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                found = cursor.fetchall()
+            found = planned.ask(sql=sql, values=values)
         except OperationalError as error:
             if _is_about_a_record(error):
                 raise IdempotencyInProgress(retry_after=2) from error
@@ -147,23 +147,32 @@ class Idempotency:
             raise IdempotencyInProgress(retry_after=2)
         return [row[-1] for row in found if row[-1] is not None]
 
-    def finish(self, result: Any, *, inserting: models.Model | None = None) -> None:
+    def finish(self, result: Any, *, rows: Rows | None = None) -> None:
         """Store the answer made from `result`, last of all in the effect's transaction.
 
-        `inserting` is the row it is the answer for, written by the same statement.
+        `rows` are those that wait to be written: it is written with them.
         """
         answer = self.answer = self.render(result)
-        secrets = [
-            {**vars(secret), "subject_id": str(secret.subject_id)} for secret in answer.secrets
-        ]
-        values: list[Any] = [answer.status, json.dumps(answer.body), json.dumps(answer.headers)]
-        values += [json.dumps(secrets), self.principal, self.method, self.path, self.key]
-        with connection.cursor() as cursor:
-            if inserting is None:
-                cursor.execute(_FINISH, values)
-            else:
-                insert, row = rows.insert_statement(inserting)
-                cursor.execute(f"WITH answered AS ({_FINISH}) {insert}", [*values, *row])
+        rows = rows or Rows()
+        rows.beside(
+            Beside(
+                _FINISH,
+                {
+                    "status": answer.status,
+                    "body": answer.body,
+                    "headers": answer.headers,
+                    "secrets": [
+                        {**vars(secret), "subject_id": str(secret.subject_id)}
+                        for secret in answer.secrets
+                    ],
+                    "principal": self.principal,
+                    "method": self.method,
+                    "path": self.path,
+                    "key": self.key,
+                },
+            )
+        )
+        rows.write()
 
     def replay(self) -> None:
         """Raise `Replayed` or `IdempotencyKeyReused` if the key was answered before."""

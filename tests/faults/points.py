@@ -9,7 +9,7 @@ BY_CUSTOMERS = frozenset(
         "hold.committed",
         "release.committed",
         "create.locked",
-        "create.written",
+        "create.ready",
         "create.before_commit",
         "create.committed",
         "intent.committed",
