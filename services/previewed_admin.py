@@ -205,8 +205,8 @@ class PreviewedAdmin(WithHistory):
             "admin/services/preview.html",
             {
                 **self.admin_site.each_context(request),  # type: ignore[attr-defined]  # a mixin
-                "title": "Before it is saved",
-                "opts": self.model._meta,  # type: ignore[attr-defined]  # a mixin
+                # Without `opts`, of which the theme would make the heading.
+                "title": f"Before it is saved: {self.model._meta.verbose_name}",  # type: ignore[attr-defined]  # a mixin
                 "changed": attempt.changed,
                 "comparisons": comparisons,
                 "notes": notes,

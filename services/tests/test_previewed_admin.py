@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -49,6 +50,7 @@ def test_a_change_is_shown_first_and_saved_when_it_was_seen(staff: Client) -> No
         ("$155.00", "$165.00"),
         ("$150.00", "$160.00"),
     ]
+    assert re.search(r"(?s)<h1\b.*Before it is saved: service.*</h1>", page.rendered_content)
     assert "half an hour" in page.context_data["notes"][0]
     assert "Base price" in page.context_data["changed"] or "base price" in page.rendered_content
     assert require_service(id_or_slug=service.slug).base_price_cents == 8500, "nothing is saved"

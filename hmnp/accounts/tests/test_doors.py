@@ -54,6 +54,13 @@ def test_a_password_alone_never_opens_the_desk(client: Client, ana: User) -> Non
     assert "_auth_user_id" not in client.session
 
 
+def test_a_field_of_the_door_says_its_label_once(client: Client, ana: User) -> None:
+    give_app(ana)
+    assert "placeholder" not in client.get(LOGIN).content.decode()
+    sign_in(client)
+    assert "placeholder" not in client.get(CODE).content.decode()
+
+
 def test_a_session_that_knows_only_the_password_is_ended_once_there_is_a_factor(
     client: Client, ana: User
 ) -> None:

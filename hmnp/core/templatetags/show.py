@@ -6,6 +6,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.forms import BoundField
+from django.utils.safestring import SafeString
 
 from hmnp.core import pages
 from hmnp.core.money import show
@@ -49,3 +51,12 @@ def how_long(minutes: int) -> str:
 def stamp(instant: datetime) -> str:
     """An instant for a script: `2026-12-01T15:30:00+00:00`."""
     return instant.isoformat()
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Give a field's control; a placeholder that only says its label again is left out."""
+    attrs = field.field.widget.attrs
+    if attrs.get("placeholder") == field.label:
+        del attrs["placeholder"]
+    return field.render()
