@@ -41,6 +41,13 @@ STATUS_WORDS = {
 }
 
 
+# What the list's columns are drawn from.
+_SHOWN = (
+    *("reference", "status", "starts_at", "timezone", "customer_name", "city", "zip_code"),
+    *("price_cents", "amount_paid_cents", "amount_refunded_cents", "service__name", "notary__name"),
+)
+
+
 class StatusFilter(SelectFilter, admin.SimpleListFilter):
     """By where a booking stands."""
 
@@ -89,6 +96,11 @@ class BookingAdmin(LongList, ModelAdmin[Booking]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A booking is never deleted."""
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
+        """Read what the columns show and no more: a booking's snapshots are most of its row."""
+        bookings: QuerySet[Booking] = super().get_queryset(request)
+        return bookings.only(*_SHOWN)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str

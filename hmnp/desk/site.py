@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
 
@@ -47,6 +48,16 @@ class DeskSite(UnfoldAdminSite):
         ):
             return redirect(wanted)
         return redirect("admin:index")
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """List all models when somebody reads the list: our pages have a sidebar of their own."""
+        every = super().get_app_list
+        return every(request, app_label) if app_label else SimpleLazyObject(lambda: every(request))
+
+    def _get_value(self, value: Any, *args: Any) -> Any:
+        """Give a setting of the theme; a word or colour is no path of a function to look for."""
+        is_plain = isinstance(value, str) and not value.startswith("hmnp.")
+        return value if is_plain else super()._get_value(value, *args)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

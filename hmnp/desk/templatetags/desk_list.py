@@ -14,7 +14,7 @@ from typing import Any
 from django import template
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db.models import DateField, ForeignKey, Model, TimeField
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from unfold.templatetags.unfold_list import result_headers
 from unfold.utils import display_for_field, display_for_value
@@ -24,11 +24,10 @@ register = template.Library()
 
 @dataclass(frozen=True)
 class _Column:
-    """How the cells of one column are drawn."""
+    """How the cells of one column are drawn: between these two, what `draw` gives."""
 
-    tag: str
-    css: str
-    label: str
+    before: SafeString
+    after: SafeString
     is_linked: bool
     draw: Callable[[Model], Any]
 
@@ -49,29 +48,18 @@ def list_rows(context: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(cl: Any, columns: list[_Column]) -> SafeString:
     kept = f"?{cl.preserved_filters}" if cl.preserved_filters else ""
-    return format_html_join(
-        "",
-        '<tr class="data-row">{}</tr>\n',
-        ((_cells(columns, row, f"{cl.url_for_result(row)}{kept}"),) for row in cl.result_list),
-    )
-
-
-def _cells(columns: list[_Column], row: Model, address: str) -> SafeString:
-    return format_html_join(
-        "",
-        '<{0} class="{1}" data-label="{2}">{3}</{0}>',
-        (
-            (
-                one.tag,
-                one.css,
-                one.label,
-                format_html('<a href="{}">{}</a>', address, one.draw(row))
-                if one.is_linked
-                else one.draw(row),
-            )
-            for one in columns
-        ),
-    )
+    parts: list[str] = []
+    for row in cl.result_list:
+        address = f"{cl.url_for_result(row)}{kept}"
+        parts.append('<tr class="data-row">')
+        for one in columns:
+            cell = one.draw(row)
+            if one.is_linked:
+                cell = format_html('<a href="{}">{}</a>', address, cell)
+            parts += (one.before, conditional_escape(cell), one.after)
+        parts.append("</tr>\n")
+    # Every part is markup of ours, or was escaped as it was added.
+    return SafeString("".join(parts))
 
 
 def _columns(cl: Any, headers: list[dict[str, Any]]) -> list[_Column]:
@@ -82,16 +70,11 @@ def _columns(cl: Any, headers: list[dict[str, Any]]) -> list[_Column]:
         is_first = not any(one.is_linked for one in columns)
         is_linked = links is not None and (name in links if links else is_first and not is_box)
         draw, is_short = _way_to_draw(cl, name)
+        tag = "th" if is_linked and is_first else "td"
         css = "action-checkbox" if is_box else f"field-{name}{' nowrap' if is_short else ''}"
-        columns.append(
-            _Column(
-                tag="th" if is_linked and is_first else "td",
-                css=css,
-                label="Select record" if is_box else str(header["text"]),
-                is_linked=is_linked,
-                draw=draw,
-            )
-        )
+        label = "Select record" if is_box else str(header["text"])
+        before = format_html('<{} class="{}" data-label="{}">', tag, css, label)
+        columns.append(_Column(before, format_html("</{}>", tag), is_linked, draw))
     return columns
 
 
