@@ -82,10 +82,11 @@ def _book_often(base_url: str, chromium: str, *, times: int) -> list[Measured]:
         browser = play.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        for _ in range(times):
+        for number in range(times):
             context = browser.new_context(base_url=base_url, reduced_motion="reduce")
             email = f"pages-{uuid4().hex[:8]}@example.com"
-            found.append(book(context.new_page(), base_url=base_url, email=email))
+            page = context.new_page()
+            found.append(book(page, base_url=base_url, email=email, number=number))
             print(found[-1], flush=True)
             context.close()
         browser.close()
