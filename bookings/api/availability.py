@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -60,10 +60,10 @@ class _WholeAnswer:
     next_expiry: float
     next_edge: float
 
-    @property
-    def ends_at(self) -> int:
-        """When the first of the two clocks ends it, in seconds."""
-        return int(min(self.next_expiry, self.next_edge))
+    @cached_property
+    def etag(self) -> str:
+        """What names it: the versions, and when the first of the two clocks ends it."""
+        return f'"{self.tag}-{int(min(self.next_expiry, self.next_edge))}"'
 
     def stands(self, *, seen: Look, now: datetime) -> bool:
         """Tell whether it is what would be written now."""
@@ -207,12 +207,13 @@ def list_free_times(request: HttpRequest, principal: Principal) -> HttpResponse:
             _answers[query] = kept
     else:
         cache.count_cache(family=SLOTS.name, is_hit=True, times=kept.days)
-        if known := _still_true(sent, kept.tag, seen, now):
+        known = sent if sent == kept.etag else _still_true(sent, kept.tag, seen, now)
+        if known:
             return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
     return HttpResponse(
         kept.body,
         content_type="application/json",
-        headers={**_ASK_AGAIN, "ETag": f'"{kept.tag}-{kept.ends_at}"'},
+        headers={**_ASK_AGAIN, "ETag": kept.etag},
     )
 
 

@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.core.cache import close_caches
+from django.core.signals import request_finished
 
 from hmnp.core import courier, health, limits
 from hmnp.core.logs import configure_structlog
@@ -15,3 +17,5 @@ class CoreConfig(AppConfig):
         health.register_core()
         limits.register_check()
         courier.start_in_workers()
+        # Our caches keep their connections: asking each of them after every request does nothing.
+        request_finished.disconnect(close_caches)

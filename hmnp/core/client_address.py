@@ -23,11 +23,19 @@ def client_ip(request: HttpRequest) -> str:
         return known
     forwarded = sent.split(",")
     while forwarded and _is_ours(known, proxies):
-        try:
-            known = str(ipaddress.ip_address(forwarded.pop().strip()))
-        except ValueError:
+        sender = _as_written(forwarded.pop())
+        if sender is None:
             break
+        known = sender
     return known
+
+
+@lru_cache(maxsize=1024)
+def _as_written(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=1024)

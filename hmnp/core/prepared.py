@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import ExecStatus, TransactionStatus
 
 
@@ -36,19 +37,22 @@ class Prepared:
 
 def fetch_row(*, statement: Prepared, values: Sequence[str]) -> Sequence[str]:
     """Give the row of a statement; raises what a cursor raises."""
-    connection.ensure_connection()
-    row = None if connection.in_atomic_block else _ask(statement, values)
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    row = None if here.in_atomic_block else _ask(here, statement, values)
     if row is not None:
         return row
-    with connection.cursor() as cursor:
+    with here.cursor() as cursor:
         cursor.execute(statement.sql, values)
         found: Sequence[str] = cursor.fetchone()
     return found
 
 
-def _ask(statement: Prepared, values: Sequence[str]) -> Sequence[str] | None:
-    pgconn = connection.connection.pgconn
-    prepared: set[bytes] = connection.prepared  # type: ignore[attr-defined]  # our own backend's
+def _ask(
+    here: BaseDatabaseWrapper, statement: Prepared, values: Sequence[str]
+) -> Sequence[str] | None:
+    pgconn = here.connection.pgconn
+    prepared: set[bytes] = here.prepared  # type: ignore[attr-defined]  # our own backend's
     if pgconn.transaction_status != TransactionStatus.IDLE:
         return None
     if statement.name not in prepared:
@@ -60,7 +64,7 @@ def _ask(statement: Prepared, values: Sequence[str]) -> Sequence[str] | None:
     if result.status != ExecStatus.TUPLES_OK:
         prepared.discard(statement.name)
         return None
-    if connection.queries_logged:
+    if here.queries_logged:
         seconds = f"{time.monotonic() - began:.3f}"
-        connection.queries_log.append({"sql": statement.sql, "time": seconds})
+        here.queries_log.append({"sql": statement.sql, "time": seconds})
     return [(result.get_value(0, column) or b"").decode() for column in range(result.nfields)]
