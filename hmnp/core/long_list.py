@@ -36,7 +36,9 @@ class LongChangeList(ChangeList):
         self.paginator = paginator
         self.result_list = page
         self.result_count = paginator.count
-        self.full_result_count = None
+        # What is not narrowed is not said to be so many of more.
+        is_narrowed = self.query or self.has_active_filters
+        self.full_result_count = None if is_narrowed else paginator.count
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = False

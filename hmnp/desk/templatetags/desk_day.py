@@ -60,7 +60,7 @@ def _week_of(lane: Lane, week_url: str) -> str:
 
 
 def _name(lane: Lane, *, by_day: bool, form: str) -> str:
-    return format_date(lane.day.day, form) if by_day else escape(lane.day.name)
+    return format_date(lane.day.day, form) if by_day else str(escape(lane.day.name))
 
 
 def _jobs(lane: Lane) -> str:
@@ -70,7 +70,7 @@ def _jobs(lane: Lane) -> str:
 def _head(lane: Lane, y: int, week_url: str, *, by_day: bool) -> str:
     name = _name(lane, by_day=by_day, form="D j M")
     if lane.day.day_off:
-        more = escape(lane.day.day_off)
+        more = str(escape(lane.day.day_off))
     elif not lane.count:
         more = "nothing booked"
     else:
@@ -111,7 +111,7 @@ def _told(lane: Lane, booking_url: str, week_url: str, *, by_day: bool) -> str:
     if not by_day:
         name = f'<a href="{_week_of(lane, week_url)}">{name}</a>'
     if lane.day.day_off:
-        more = escape(lane.day.day_off)
+        more = str(escape(lane.day.day_off))
     else:
         more = _jobs(lane) + (f", {lane.driving} of driving" if lane.driving else "")
     lines = "\n".join(_lines(lane.lines, booking_url))
@@ -125,7 +125,7 @@ def _lines(lines: list[Line], booking_url: str) -> Iterator[str]:
     if not lines:
         yield '<li class="gap"><span class="what">Nothing booked</span></li>'
     for line in lines:
-        what = escape(line.text)
+        what = str(escape(line.text))
         if line.booking_id:
             what = f'<a href="{booking_url.replace(_ANY, str(line.booking_id))}">{what}</a>'
         yield "".join(
