@@ -23,6 +23,7 @@ from hmnp.desk.export_page import bookings_csv
 from hmnp.desk.money_page import money
 from hmnp.desk.outside_page import booking_outside, queues
 from hmnp.desk.phone_page import new_booking
+from hmnp.desk.sessions_page import own_sessions
 from hmnp.desk.statement_page import statement
 from hmnp.desk.step_page import assign, step
 from hmnp.desk.step_page import cancel as cancel_step
@@ -132,6 +133,7 @@ urlpatterns = [
     path("admin/integrations/outside/", admin.site.admin_view(queues), name="admin-outside"),
     path("admin/rollout/", admin.site.admin_view(switches_page), name="admin-rollout"),
     path("admin/desk/dashboard/", admin.site.admin_view(dashboard), name="admin-dashboard"),
+    path("admin/sessions/", admin.site.admin_view(own_sessions), name="admin-sessions"),
     path("admin/week/", admin.site.admin_view(week), name="admin-week"),
     # In place of the theme's list of tables; `admin:index` names it too.
     path("admin/", admin.site.admin_view(today), name="admin-today"),

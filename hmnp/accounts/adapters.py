@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 
+from hmnp.accounts.own_sessions import note_where
 from hmnp.core import sealed
 from hmnp.core.client_address import client_ip
 
@@ -29,6 +30,11 @@ class StaffAccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """Give the address our own proxies vouch for."""
         return client_ip(request)
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Open the session, and keep with it where that was."""
+        super().login(request, user)
+        note_where(request)
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """Send none: what happened is in the audit log."""

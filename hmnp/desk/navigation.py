@@ -209,5 +209,6 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     """Give what everybody may do about their own way in."""
     return [
         {"title": "Your second step", "link": reverse("mfa_index")},
+        {"title": "Where you are signed in", "link": reverse("admin-sessions")},
         {"title": "Change your password", "link": reverse("account_change_password")},
     ]

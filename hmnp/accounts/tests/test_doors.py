@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.checks import Error
@@ -225,3 +226,31 @@ def test_guessing_ends_for_an_address_for_a_name_and_for_a_person(
     sign_in(right)
     assert status("203.0.113.9", CODE, {"code": code_now(secret=SECRET)}, right) == 429
     assert right.get(DESK).status_code == 302
+
+
+def test_one_signs_out_everywhere_else(client: Client, ana: User) -> None:
+    give_app(ana)
+    here = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+    there = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"
+    phone, stranger = Client(HTTP_USER_AGENT=there, REMOTE_ADDR="203.0.113.77"), Client()
+    phone.post(LOGIN, {"login": "ana", "password": PASSWORD})
+    assert phone.post(CODE, {"code": code_now(secret=SECRET)})["Location"] == DESK
+    open_desk(stranger, User.objects.create_superuser("ben"))
+    page = "/admin/sessions/"
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+        client.defaults["HTTP_USER_AGENT"] = here
+        client.post(LOGIN, {"login": "ana", "password": PASSWORD})
+        client.post(CODE, {"code": code_now(secret=SECRET)})
+        shown = client.get(page).content.decode()
+        assert shown.index("Firefox on Linux") < shown.index("this one")
+        assert (
+            shown.index("this one") < shown.index("Safari on iPhone") < shown.index("203.0.113.77")
+        )
+        assert "ben" not in shown
+        for words in ("signed out of 1 other browser", "signed in nowhere else"):
+            assert words in client.post(page, follow=True).content.decode()
+    assert phone.get(page).status_code == 302
+    assert client.get(page).status_code == 200
+    assert stranger.get(page).status_code == 200
+    entry = LogEntry.objects.get_for_object(ana).latest("id")
+    assert (entry.changes, entry.actor) == ({"sessions": ["2", "1"]}, ana)

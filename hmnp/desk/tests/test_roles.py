@@ -76,6 +76,7 @@ DO = (("do", "take"),)
 PAGES: dict[str, Page] = {
     "admin-today": Page(WITH_ROLE),
     "admin-week": Page(WITH_ROLE),
+    "admin-sessions": Page(ANY_STAFF, sent=ANY_STAFF),
     "admin-dashboard": Page(MONEY, sent=MONEY),
     "admin-booking": Page((*DESK, NOTARY)),
     "admin-booking-money": Page(DESK, sent=DESK, form=DO),
