@@ -42,6 +42,7 @@ class HistoryAdmin(LongList, LogEntryAdmin, ModelAdmin[LogEntry]):
     list_display = ["created", "resource_url", "action", "msg_short", "who"]
     list_filter = ["action", KindFilter]
     list_filter_submit = True
+    date_hierarchy = None
     sortable_by = ["created"]
     search_fields = ["object_pk", "cid", "actor__username"]
     search_help_text = "The id of what was changed or of the request, or who did it"
