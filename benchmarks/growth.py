@@ -34,7 +34,7 @@ _COLUMNS = {
     "booking_ms": "booking, ms",
     "list_ms": "staff list, ms",
     "list_cpu_ms": "of which our processor time, ms",
-    "list_deep_ms": "its page 100, ms",
+    "list_deep_ms": "its page 100, or the last, ms",
     "list_filtered_ms": "one notary's completed ones, ms",
     "search_ms": "staff search by a common name, ms",
     "search_cpu_ms": "of which our processor time, ms",
