@@ -8,7 +8,7 @@ nothing outside is in the way. No Django, no clock.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bookings.travel_time import drive_minutes
-from hmnp.core.times import at_minute, local_date
+from hmnp.core.times import at_minute, local_date, midnight
 from services.definitions import Hours
 
 
@@ -209,7 +209,7 @@ def fit(*, schedule: NotarySchedule, job: Job, zone: ZoneInfo) -> Fit | Reason:
 
     if _blocked(schedule.blocks, starts_at=period_starts_at, ends_at=job.free_at):
         return Reason.BUSY
-    jobs_that_day = sum(1 for other in jobs if local_date(other.starts_at, zone=zone) == day)
+    jobs_that_day = _before(jobs, day + timedelta(days=1), zone) - _before(jobs, day, zone)
     if jobs_that_day >= schedule.daily_capacity:
         return Reason.CAPACITY
     return Fit(
@@ -221,6 +221,11 @@ def fit(*, schedule: NotarySchedule, job: Job, zone: ZoneInfo) -> Fit | Reason:
         added_drive_minutes=inbound + outbound,
         jobs_that_day=jobs_that_day,
     )
+
+
+def _before(jobs: Sequence[Job], day: date, zone: ZoneInfo) -> int:
+    """Count the sorted jobs that begin before a local day does."""
+    return bisect_left(jobs, midnight(day, zone=zone), key=lambda job: job.starts_at)
 
 
 def _blocked(blocks: Iterable[Span], *, starts_at: datetime, ends_at: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ class Policy:
 
     def to_snapshot(self) -> dict[str, Any]:
         """Give the policy as JSON, to be kept with a booking."""
-        return asdict(self)
+        return {**vars(self), "tiers": [dict(vars(tier)) for tier in self.tiers]}
 
     @classmethod
     def from_snapshot(cls, snapshot: Mapping[str, Any]) -> Policy:

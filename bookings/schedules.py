@@ -19,8 +19,9 @@ from services import catalogue
 from services.definitions import Hours, ServiceDefinition
 
 _DAY = timedelta(days=1)
-# A start is judged with the jobs of its own local day and its neighbours', in any zone.
-_AROUND = timedelta(days=3)
+# A start is judged with the jobs of its own local day and its neighbours', in any zone: at most two
+# days either way, one of which may have an hour more.
+_AROUND = timedelta(days=2, hours=1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def load_around(
         schedule_sql.WITH + schedule_sql.SELECT.format(ended="0", holds="0", **_those(None, None)),
         _params(
             catalogue.normal_name(id_or_slug),
-            starts_at.date() - _AROUND,
-            starts_at.date() + _AROUND,
+            starts_at.date() - 3 * _DAY,
+            starts_at.date() + 3 * _DAY,
         )
         | {"from": starts_at - _AROUND, "to": starts_at + _AROUND},
     )

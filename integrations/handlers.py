@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bookings.events import BookingUpdated, NewBooking, NotaryCalendarChanged
-from bookings.models import Booking
+from bookings.models import Booking, Notary
 from bookings.states import LIVE_STATUSES
 from hmnp.core.context import FORMER
 from hmnp.core.events import Event, subscribe
@@ -39,6 +39,9 @@ def on_fact(event: Any) -> None:
         booking = Booking.objects.select_related("notary").get(pk=event.booking_id)
     else:
         booking = new.booking
+        if (notary_id := booking.notary_id) is not None:
+            # Whom to tell, and in which calendar: no more is asked of the notary.
+            booking.notary = Notary.objects.only("email", "calendar_kind").get(pk=notary_id)
     if _is_told_elsewhere(event, booking):
         return
     jobs = [job for mail in mails for job in _mails(event, mail, booking)]

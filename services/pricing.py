@@ -5,7 +5,7 @@ with its lines out. Pure; cents throughout; each percentage is rounded half up t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -104,7 +104,7 @@ class Pricing:
 
     def to_snapshot(self) -> dict[str, Any]:
         """Give the price as JSON, in cents, to be kept with a booking."""
-        return {**asdict(self), "lines": [asdict(line) for line in self.lines]}
+        return {**vars(self), "lines": [dict(vars(line)) for line in self.lines]}
 
     @classmethod
     def from_snapshot(cls, snapshot: dict[str, Any]) -> Self:

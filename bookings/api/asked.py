@@ -23,7 +23,7 @@ from bookings.quoting import Wanted
 from bookings.requests import BookingRequest, CustomerDetails
 from bookings.schedules import Schedules, load_around
 from hmnp.accounts.principals import Principal
-from hmnp.core.api.validation import read
+from hmnp.core.api.validation import read, read_body
 from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from services.catalogue import get_service, require_service
 from services.definitions import ServiceDefinition
@@ -76,7 +76,7 @@ def _look(
 
 def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest:
     """Read the body of a hold. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
-    values, faults = read(HoldSerializer(data=body))
+    values, faults = read_body(HoldSerializer, body)
     known, seen = _look(values, starts_at=values.get("startTime"), now=now)
     service = offered_service(values, faults, principal=principal, service=known)
     address = values.get("address")
@@ -113,7 +113,7 @@ def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest
 
 def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingRequest:
     """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
-    values, faults = read(BookingCreateSerializer(data=body))
+    values, faults = read_body(BookingCreateSerializer, body)
     # A hold's calendar is not looked at before it is locked.
     starts_at = values.get("scheduledDateTime") if "holdToken" not in values else None
     known, seen = _look(values, starts_at=starts_at, now=now)

@@ -107,7 +107,7 @@ def test_a_booking_with_its_outside_jobs() -> None:
     """Nothing is due at once, so it stands, and all jobs are written with it."""
     partner = partner_caller()
     sent = _sent(lambda: partner.post("/bookings", body(), **KEY))
-    assert len(sent) == 9, "\n".join(" ".join(one.split())[:110] for one in sent)
+    assert len(sent) == 8, "\n".join(" ".join(one.split())[:110] for one in sent)
 
 
 def test_a_dead_hold_in_the_way_costs_the_drives_after_it() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
-from rest_framework_api_key.models import AbstractAPIKey
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 # One in use, and the next while callers change over.
 MOST_LIVE_KEYS = 2
@@ -69,8 +70,16 @@ class Partner(models.Model):
         return not self.allowed_services or slug in self.allowed_services
 
 
+class _PartnerKeys(APIKeyManager):
+    def get_usable_keys(self) -> models.QuerySet[PartnerApiKey]:
+        # Whoever shows a key is a partner, of whom all is asked at once.
+        return super().get_usable_keys().select_related("partner")
+
+
 class PartnerApiKey(AbstractAPIKey):
     """A hashed key of a partner; the key itself is shown once, when it is made."""
+
+    objects: ClassVar[_PartnerKeys] = _PartnerKeys()
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="api_keys")
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 # RFC 3339 section 5.6; the offset is required, since a wall time alone names no instant.
@@ -59,6 +60,7 @@ def local_date(instant: datetime, *, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
+@lru_cache(maxsize=1024)
 def midnight(day: date, *, zone: ZoneInfo) -> datetime:
     """Give the UTC instant at which `day` begins in `zone`."""
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from hmnp.core.api.errors import flatten
 from hmnp.core.errors import Fault
+
+
+def read_body(
+    kind: type[serializers.Serializer[Any]], body: Any
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Give the same as `read` of a new serializer of this kind, made once for all good bodies."""
+    try:
+        return dict(_kept(kind).run_validation(body)), []
+    except (serializers.ValidationError, ValidationError):
+        # What is wrong is told by one that may keep it to itself.
+        return read(kind(data=body))
+
+
+@lru_cache
+def _kept(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    # To make one takes longer than to validate with it; validating leaves nothing behind in it.
+    return kind()
 
 
 def read(serializer: serializers.Serializer[Any]) -> tuple[dict[str, Any], list[Fault]]:
