@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms import BoundField
+from django.template.defaultfilters import date as dated
 from django.utils.safestring import SafeString
 
 from hmnp.core import pages
@@ -53,10 +54,17 @@ def stamp(instant: datetime) -> str:
     return instant.isoformat()
 
 
+@register.filter(expects_localtime=True)
+def when(instant: datetime | None, pattern: str) -> str:
+    """Word an instant by Django's `pattern`, with `am` and `pm` as everywhere else."""
+    words: str = dated(instant, pattern)
+    return words.replace("a.m.", "am").replace("p.m.", "pm")
+
+
 @register.filter
 def control(field: BoundField) -> SafeString:
     """Give a field's control; a placeholder that only says its label again is left out."""
     attrs = field.field.widget.attrs
     if attrs.get("placeholder") == field.label:
         del attrs["placeholder"]
-    return field.render()
+    return field.as_widget()
