@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hmnp.desk.clock.DeskClockMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "hmnp.rollout.middleware.RolloutMiddleware",
     "hmnp.accounts.audit.AuditMiddleware",

@@ -131,6 +131,22 @@ def test_a_person_takes_and_closes_it_once(staff: User) -> None:
         take_case(case_id=case.pk, user=staff, now=NOW)
 
 
+def test_the_desk_goes_by_houstons_clock(staff: User, client: Client) -> None:
+    dispute()
+    case = Case.objects.get()
+    take_case(case_id=case.pk, user=staff, now=datetime(2027, 3, 1, 3, 5, tzinfo=UTC))
+    LogEntry.objects.create(
+        content_type=ContentType.objects.get_for_model(Case),
+        object_pk="1",
+        action=1,
+        timestamp=datetime(2027, 7, 1, 3, 5, tzinfo=UTC),
+    )
+    open_desk(client, staff)
+    page = client.get(f"/admin/desk/case/{case.pk}/change/").content.decode()
+    assert "28 Feb 2027, 9:05 pm" in page
+    assert "June 30, 2027, 10:05" in client.get("/admin/auditlog/logentry/").content.decode()
+
+
 def test_it_is_not_closed_without_a_word(staff: User) -> None:
     dispute()
     with pytest.raises(ValidationFailed):
