@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -27,6 +27,13 @@ HEADINGS = (
     *("Customer", "E-mail", "Phone", "Street", "Unit", "City", "State", "ZIP"),
     *("Signers", "Documents", "Price", "Paid", "Paid back", "Left to pay", "Booked at"),
 )
+_READ = (
+    *("reference", "status", "starts_at", "ends_at", "timezone", "created_at"),
+    *("service__name", "notary__name", "partner__name"),
+    *("customer_name", "customer_email", "customer_phone"),
+    *("street", "unit", "city", "state", "zip_code", "signers", "documents"),
+    *("price_cents", "amount_paid_cents", "amount_refunded_cents"),
+)
 _CHUNK = 2000
 
 
@@ -42,8 +49,9 @@ def bookings_csv(request: HttpRequest) -> HttpResponseBase:
         changes = site_admin.get_changelist_instance(request)
     except admin.options.IncorrectLookupParameters:
         return redirect("admin:bookings_booking_changelist")
-    # A file has more of a booking than the list.
-    rows = changes.get_queryset(request).defer(None).select_related("service", "notary", "partner")
+    # A file has more of a booking than the list, and nothing of its snapshots.
+    related = changes.get_queryset(request).select_related("service", "notary", "partner")
+    rows = related.only(*_READ)
     _keep_who(request)
     name = f"bookings-{timezone.now():%Y-%m-%d}.csv"
     response = StreamingHttpResponse(_lines(rows), content_type="text/csv; charset=utf-8")
@@ -60,13 +68,30 @@ class _Echo:
         return text
 
 
-def _lines(rows: Any) -> Iterator[str]:
+def _lines(rows: QuerySet[Booking]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     # For the spreadsheet that would else take the text for another encoding.
     yield "\ufeff"
     yield writer.writerow(HEADINGS)
-    for booking in rows.iterator(chunk_size=_CHUNK):
+    for booking in _newest_first(rows):
         yield writer.writerow([harmless(cell) for cell in _cells(booking)])
+
+
+def _newest_first(rows: QuerySet[Booking]) -> Iterator[Booking]:
+    """Read on from where the last page ended, a short statement each.
+
+    One cursor over a million rows would keep a transaction open for minutes, or have the database
+    write them all aside before the first is sent.
+    """
+    ordered = rows.order_by("-starts_at", "-pk")
+    page = list(ordered[:_CHUNK])
+    while page:
+        yield from page
+        last = page[-1]
+        same = Q(starts_at=last.starts_at, pk__lt=last.pk)
+        further = ordered.filter(same | Q(starts_at__lt=last.starts_at))
+        # Said once more for the index, which does not see it in the either-or.
+        page = list(further.filter(starts_at__lte=last.starts_at)[:_CHUNK])
 
 
 def _cells(booking: Booking) -> list[object]:

@@ -22,6 +22,7 @@ from bookings.tests.factories import NOW, STAFF, TUESDAY_10, a_notary, book, cus
 from hmnp.accounts.tests.desk_door import open_desk
 from hmnp.core import paging
 from hmnp.core.spreadsheets import harmless
+from hmnp.desk import export_page
 from services.tests.fixtures import Catalogue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,6 +151,25 @@ def test_the_file_has_what_the_list_has_and_who_took_it_is_kept(desk: Client, st
     assert kept[2][1].endswith("q=…")
     assert desk.post(CSV).status_code == 405
     assert desk.get(CSV, {"starts_at__nonsense": "1"}).status_code == 302
+
+
+def test_the_file_is_read_page_after_page_and_has_each_once(
+    desk: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff.user_permissions.add(Permission.objects.get(codename="export_booking"))
+    a_notary()
+    # Two at one time: the second page begins between them.
+    made = [
+        book(starts_at=TUESDAY_10 + timedelta(hours=hours), actor=STAFF).reference
+        for hours in (4, 2, 2, 0)
+    ]
+    monkeypatch.setattr(export_page, "_CHUNK", 2)
+    with CaptureQueriesContext(connection) as asked:
+        found = [row["Reference"] for row in rows_of(desk.get(CSV))]
+    assert (found[0], sorted(found), found[-1]) == (made[0], sorted(made), made[-1])
+    read = [query["sql"] for query in asked if '"starts_at" <= ' in query["sql"]]
+    assert len(read) == 2
+    assert all("LIMIT 2" in sql and '"pricing"' not in sql for sql in read)
 
 
 @pytest.mark.parametrize(
