@@ -9,7 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from bookings.chain import Days, Fit, Job, NotarySchedule, Reason, fit, works_throughout
+from bookings.chain import (
+    Days,
+    Fit,
+    Job,
+    NotarySchedule,
+    Reason,
+    day_windows,
+    fit,
+    works_throughout,
+)
 from hmnp.core.times import local_date, midnight
 from services.definitions import ServiceDefinition
 
@@ -124,10 +133,8 @@ def free_starts(
     now: datetime,
 ) -> Iterator[datetime]:
     """Give the starts at which some notary can take the job, in order."""
-    for starts_at in grid(first_day=first_day, days=days, service=service):
-        if misfit(service=service, starts_at=starts_at, now=now, blackouts=blackouts):
-            continue
-        if any(
+    def is_free(starts_at: datetime) -> bool:
+        return any(
             isinstance(
                 fit(
                     schedule=schedule,
@@ -139,5 +146,14 @@ def free_starts(
                 Fit,
             )
             for schedule in schedules
-        ):
-            yield starts_at
+        )
+
+    for day in (first_day + timedelta(days=ahead) for ahead in range(days)):
+        windows = day_windows(service.hours, day, service.timezone)
+        for starts_at in grid(first_day=day, days=1, service=service):
+            # Half of a day is nobody's hours: not worth asking for every reason.
+            if not any(opens_at <= starts_at < closes_at for opens_at, closes_at in windows):
+                continue
+            never = misfit(service=service, starts_at=starts_at, now=now, blackouts=blackouts)
+            if never is None and is_free(starts_at):
+                yield starts_at

@@ -106,9 +106,10 @@ class Fit:
 
 
 @lru_cache(maxsize=16_384)
-def _day_windows(
+def day_windows(
     hours: tuple[Hours, ...], day: date, zone: ZoneInfo
 ) -> tuple[tuple[datetime, datetime], ...]:
+    """Give when a local day's windows open and close, in order."""
     return tuple(
         sorted(
             (
@@ -129,7 +130,7 @@ def works_throughout(
     while cursor < ends_at:
         closes = [
             closing
-            for opening, closing in _day_windows(hours, local_date(cursor, zone=zone), zone)
+            for opening, closing in day_windows(hours, local_date(cursor, zone=zone), zone)
             if opening <= cursor < closing
         ]
         if not closes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -67,9 +68,11 @@ class Point:
     lng: float
 
 
-@dataclass(frozen=True)
-class Hours:
-    """Half-open minutes of the local day, 0–1440; `weekday` is ISO, Monday 1."""
+class Hours(NamedTuple):
+    """Half-open minutes of the local day, 0–1440; `weekday` is ISO, Monday 1.
+
+    A tuple, since a week of them is what the windows of a day are looked up by.
+    """
 
     weekday: int
     opens_minute: int
