@@ -9,7 +9,7 @@ import time_machine
 from django.core.cache import caches
 
 from benchmarks.cache_replay import replay, share_of_hits
-from bookings import slot_answers
+from bookings import kept_days, slot_answers
 from bookings.api import availability
 from bookings.tests.factories import NOW, a_notary
 from hmnp.core import redis_rest
@@ -26,6 +26,7 @@ def test_visitors_mostly_find_what_others_asked_before(
     caches["default"].clear()
     slot_answers._remembered.clear()
     availability._answers.clear()
+    kept_days._own.clear()
     forget_own()
     monkeypatch.setattr(redis_rest, "_asked_again_at", 0.0)
     with time_machine.travel(NOW, tick=False):
