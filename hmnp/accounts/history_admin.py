@@ -8,6 +8,7 @@ from auditlog.admin import LogEntryAdmin
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -37,15 +38,32 @@ class KindFilter(SelectFilter, admin.SimpleListFilter):
         return queryset.filter(content_type_id=value) if value.isdigit() else queryset
 
 
+class WhoFilter(SelectFilter, admin.SimpleListFilter):
+    """By the account that did it."""
+
+    title = "who did it"
+    parameter_name = "actor__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every account."""
+        accounts = User.objects.order_by("username").values_list("pk", "username")
+        return [(str(key), name) for key, name in accounts]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what they did."""
+        value = self.value() or ""
+        return queryset.filter(actor_id=value) if value.isdigit() else queryset
+
+
 @admin.register(LogEntry)
 class HistoryAdmin(LongList, LogEntryAdmin, ModelAdmin[LogEntry]):
     list_display = ["created", "resource_url", "action", "msg_short", "who"]
-    list_filter = ["action", KindFilter]
+    list_filter = ["action", KindFilter, WhoFilter]
     list_filter_submit = True
     date_hierarchy = None
     sortable_by = ["created"]
-    search_fields = ["object_pk", "cid", "actor__username"]
-    search_help_text = "The id of what was changed or of the request, or who did it"
+    search_fields = ["object_pk", "cid"]
+    search_help_text = "The whole id of what was changed, or of the request"
     readonly_fields = ["created", "resource_url", "action", "who", "remote_addr", "cid", "msg"]
     fieldsets = [
         (None, {"fields": ["created", "who", "remote_addr", "cid", "resource_url"]}),
