@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from hmnp.core.columns import InWords
 from hmnp.core.long_list import LongList
 from hmnp.core.select_filter import SelectFilter
 from integrations import inbox, outbox
@@ -48,6 +49,10 @@ class _OneOf(SelectFilter, admin.SimpleListFilter):
         return queryset.filter(**{name: chosen}) if chosen in self.values else queryset
 
 
+# As they write themselves.
+_SAID = {"ghl": "GoHighLevel", "sms": "SMS", "caldav": "CalDAV"}
+
+
 class FateFilter(_OneOf):
     title = "delivery status"
     parameter_name = "delivery_status"
@@ -61,7 +66,9 @@ class SystemFilter(_OneOf):
 
 
 @admin.register(OutboxJob)
-class OutboxJobAdmin(LongList, _ReadOnly, ModelAdmin[OutboxJob]):
+class OutboxJobAdmin(InWords, LongList, _ReadOnly, ModelAdmin[OutboxJob]):
+    worded = ("destination", "kind", "message_kind", "state", "delivery_status")
+    said = _SAID
     list_display = [
         "created_at",
         "booking",
@@ -92,7 +99,9 @@ class OutboxJobAdmin(LongList, _ReadOnly, ModelAdmin[OutboxJob]):
 
 
 @admin.register(InboxEvent)
-class InboxEventAdmin(LongList, _ReadOnly, ModelAdmin[InboxEvent]):
+class InboxEventAdmin(InWords, LongList, _ReadOnly, ModelAdmin[InboxEvent]):
+    worded = ("provider", "state")
+    said = _SAID
     list_display = ["received_at", "provider", "type", "object_id", "state", "attempts", "run_at"]
     list_filter = ["state", "provider"]
     sortable_by = ["received_at"]
@@ -111,7 +120,9 @@ class InboxEventAdmin(LongList, _ReadOnly, ModelAdmin[InboxEvent]):
 
 
 @admin.register(ExternalRef)
-class ExternalRefAdmin(LongList, _ReadOnly, ModelAdmin[ExternalRef]):
+class ExternalRefAdmin(InWords, LongList, _ReadOnly, ModelAdmin[ExternalRef]):
+    worded = ("system", "kind")
+    said = _SAID
     list_display = ["booking", "system", "kind", "external_id", "version", "updated_at"]
     list_filter = [SystemFilter]
     list_filter_submit = True

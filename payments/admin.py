@@ -8,12 +8,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from hmnp.core.columns import InWords
 from hmnp.core.long_list import LongList
 from payments.books import LedgerEntry, Mismatch
 from payments.models import Payment, Refund
 
 
-class ReadOnlyAdmin(LongList, ModelAdmin[Any]):
+class ReadOnlyAdmin(InWords, LongList, ModelAdmin[Any]):
     """Lists and shows; nothing is added, changed or deleted."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -31,6 +32,8 @@ class ReadOnlyAdmin(LongList, ModelAdmin[Any]):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
+    worded = ("kind", "method", "status", "decline_code")
+    said = {"CHEQUE": "Check", "FORMER": "Taken by V1"}
     list_display = [
         "created_at",
         "booking",
@@ -53,6 +56,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
+    worded = ("method", "status")
     list_display = [
         "requested_at",
         "payment",
@@ -72,6 +76,7 @@ class RefundAdmin(ReadOnlyAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
+    worded = ("account",)
     list_display = ["occurred_at", "movement", "account", "amount_cents", "payment", "refund"]
     list_filter = ["account"]
     list_select_related = ["payment", "refund"]
@@ -83,6 +88,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Mismatch)
 class MismatchAdmin(ReadOnlyAdmin):
+    worded = ("kind", "repair")
     list_display = ["found_at", "kind", "subject", "detail", "repair", "resolved_at"]
     list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter)]
     search_fields = ["subject"]

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from hmnp.core.money import CURRENCY
+from hmnp.core.money import CURRENCY, show
 from payments import books as books  # its tables are this app's too
 from payments.states import (
     OPEN_PAYMENTS,
@@ -115,7 +115,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount_cents} {self.status}"
+        return f"{show(self.amount_cents)}, {_said(self.kind)}, {_said(self.status)}"
 
     @property
     def is_open(self) -> bool:
@@ -171,7 +171,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount_cents} {self.status}"
+        return f"{show(self.amount_cents)}, {_said(self.status)}"
 
 
 class LateChoice(models.Model):
@@ -242,3 +242,7 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_dispute_id} {self.state}"
+
+
+def _said(code: str) -> str:
+    return code.replace("_", " ").lower()

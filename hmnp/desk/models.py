@@ -14,6 +14,7 @@ from hmnp.desk.alert_models import AlertWatch as AlertWatch
 from hmnp.desk.case_models import CaseDeed as CaseDeed
 from hmnp.desk.metric_models import MetricBucket as MetricBucket
 from hmnp.desk.metric_models import Reading as Reading
+from hmnp.desk.wording import kind_in_words
 
 
 class Case(models.Model):
@@ -52,4 +53,4 @@ class Case(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.subject}"
+        return f"{kind_in_words(self.kind)}: {self.subject}"

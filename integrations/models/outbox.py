@@ -108,4 +108,5 @@ class OutboxJob(models.Model):
 
     def __str__(self) -> str:
         what = f" {self.message_kind}" if self.message_kind else ""
-        return f"{self.destination}{what} v{self.version} {self.state}"
+        said = f"{self.destination}{what} v{self.version}, {self.state}"
+        return said.replace("_", " ").lower()

@@ -29,7 +29,11 @@ def test_books_and_differences_are_read_and_never_written(stripe: Stripe, client
         page = client.get(f"/admin/payments/{name}/")
         assert page.status_code == 200
         assert client.get(f"/admin/payments/{name}/add/").status_code == 403
-    assert b"4250" in client.get("/admin/payments/ledgerentry/").content
+    assert b"$42.50" in client.get("/admin/payments/ledgerentry/").content
+    told = client.get(f"/admin/payments/payment/{opened.payment.pk}/change/").content.decode()
+    for words in ("$42.50, deposit, succeeded", "Succeeded", "Deposit", "amount captured"):
+        assert words.lower() in told.lower()
+    assert "SUCCEEDED" not in told
     open_ones = client.get("/admin/payments/mismatch/?resolved_at__isempty=1")
     assert b"pi_x" in open_ones.content
     entry, mismatch = LedgerEntry.objects.all()[0], Mismatch.objects.get()
