@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from phonenumber_field.phonenumber import PhoneNumber
+
 from bookings.models import Booking, SlotClaim
 from bookings.policy import Policy
 from bookings.quoting import Wanted
@@ -30,7 +32,7 @@ class CustomerDetails:
 
     name: str
     email: str
-    phone: str
+    phone: str | PhoneNumber
     street: str = ""
     unit: str = ""
     city: str = ""

@@ -150,7 +150,7 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
         customer=CustomerDetails(
             name=values["customerName"],
             email=values["customerEmail"],
-            phone=str(values["customerPhone"]),
+            phone=values["customerPhone"],
             street=(address or {}).get("street", ""),
             unit=(address or {}).get("unit", ""),
             city=(address or {}).get("city", ""),
