@@ -110,6 +110,10 @@ class BookingAdmin(LongList, ModelAdmin[Booking]):
             return queryset, False
         found = search.find(search_term, now=timezone.now())
         if len(found) == search.MOST:
+            narrowed = search.condition(search_term) if queryset.query.where else None
+            if narrowed is not None:
+                where, values = narrowed
+                return queryset.extra(where=[where], params=values), False  # noqa: S610 -- our own words
             self.message_user(
                 request, f"Only the newest {search.MOST} that match are listed: say more."
             )

@@ -63,6 +63,19 @@ def find(text: str, *, now: datetime) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def condition(text: str) -> tuple[str, list[str]] | None:
+    """Give the same as words of a WHERE over bookings, and their values in order.
+
+    For a list that is narrowed already: where thousands have a name, the newest of all of them may
+    be none of those asked for.
+    """
+    arms, values = _arms(" ".join(text.split())[:200])
+    if not arms:
+        return None
+    used = [values[name] for arm in arms for name in re.findall(r"%\((\w+)\)s", arm)]
+    return re.sub(r"%\(\w+\)s", "%s", f"({' OR '.join(arms)})"), used
+
+
 def _arms(text: str) -> tuple[list[str], dict[str, str]]:
     if "@" in text:
         return [_BY_EMAIL], {"email": f"{_escaped(text.lower())}%"}

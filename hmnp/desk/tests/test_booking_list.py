@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from bookings import search
 from bookings.booking_admin import BookingAdmin
 from bookings.tests.browsing import text_of
 from bookings.tests.factories import NOW, STAFF, TUESDAY_10, a_notary, book, customer
@@ -100,6 +101,23 @@ def test_it_counts_no_further_than_its_pages_reach(
     ]
     for beyond in ("3", "0", "-1", "x"):
         assert desk.get(LIST, {"p": beyond}).status_code in (200, 302)
+
+
+def test_a_common_name_is_found_among_the_narrowed_however_many_newer_there_are(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = (
+        book(starts_at=TUESDAY_10 + timedelta(days=days), actor=STAFF).reference for days in (0, 1)
+    )
+    monkeypatch.setattr(search, "MOST", 1)
+    said = text_of(desk.get(LIST, {"q": "ada"}))
+    assert newer in said
+    assert older not in said
+    assert "Only the newest 1 that match" in said
+    said = text_of(desk.get(LIST, {"q": "ada", "when": "tomorrow"}))
+    assert older in said
+    assert newer not in said
+    assert "Only the newest" not in said
 
 
 def test_equals_are_sorted_the_way_the_index_has_them(desk: Client) -> None:
