@@ -15,7 +15,7 @@ from bookings.requests import CustomerDetails
 from bookings.staff_terms import StaffTerms
 from hmnp.core.errors import DomainError, ValidationFailed
 from hmnp.core.plain_text import validate_line
-from hmnp.desk.money_forms import DollarsField
+from hmnp.desk.money_forms import DollarsField, PlainForm
 from services.agreed import Agreed
 from services.models import Service
 
@@ -39,11 +39,8 @@ _OURS = {
 }
 
 
-class DeskForm(forms.Form):
+class DeskForm(PlainForm):
     """An action's refusal finds the field it is about."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"label_suffix": "", **kwargs})
 
     def refuse(self, error: DomainError) -> None:
         """Show a refusal beside its field, else above the form."""

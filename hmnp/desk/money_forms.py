@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 
@@ -34,7 +35,14 @@ class DollarsField(forms.DecimalField):
         return None if dollars is None else int(dollars * 100)
 
 
-class TakeForm(forms.Form):
+class PlainForm(forms.Form):
+    """Its labels end as they are written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
+class TakeForm(PlainForm):
     """Cash or a check."""
 
     amount = DollarsField()
@@ -47,13 +55,13 @@ class TakeForm(forms.Form):
     )
 
 
-class WaiveForm(forms.Form):
+class WaiveForm(PlainForm):
     """Let the booking stand although nothing was paid."""
 
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
 
 
-class RefundForm(forms.Form):
+class RefundForm(PlainForm):
     """A part of one payment."""
 
     payment = forms.ChoiceField()
@@ -61,7 +69,7 @@ class RefundForm(forms.Form):
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
 
 
-class CancelForm(forms.Form):
+class CancelForm(PlainForm):
     """Theirs keeps what the policy says, ours keeps nothing."""
 
     whose = forms.ChoiceField(
@@ -73,7 +81,7 @@ class CancelForm(forms.Form):
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 40}))
 
 
-class HandForm(forms.Form):
+class HandForm(PlainForm):
     """How a refund was handed over."""
 
     note = forms.CharField(

@@ -10,7 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from bookings.booking_admin import STATUS_WORDS
 from bookings.models import Booking
+from bookings.states import BookingStatus
 from integrations import destinations, outbox, standing
 from integrations.differences import Difference, Repair
 from integrations.models import OutboxJob
@@ -42,6 +44,7 @@ def booking_outside(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Outside systems of {booking.reference}",
         "booking": booking,
+        "status": STATUS_WORDS[BookingStatus(booking.status)][1],
         "systems": held,
         "messages_sent": sent,
         "is_any_dead": any(job is not None and job.state == JobState.DEAD for job in jobs),
@@ -80,11 +83,12 @@ def queues(request: HttpRequest) -> HttpResponse:
         "queues": [
             {"queue": queue, "name": NAMES[queue.destination]} for queue in standing.queues()
         ],
-        "dead": list(
-            OutboxJob.objects.filter(state=JobState.DEAD.value)
+        "dead": [
+            {"job": job, "name": _name(job), "what": job.message_kind.replace("_", " ")}
+            for job in OutboxJob.objects.filter(state=JobState.DEAD.value)
             .select_related("booking")
             .order_by("-finished_at")[:50]
-        ),
+        ],
         "may_change": request.user.has_perm("integrations.change_outboxjob"),
     }
     return render(request, "desk/outside.html", context)

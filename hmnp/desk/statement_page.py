@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from hmnp.accounts.models import Partner, Terms
 from hmnp.core.times import midnight
+from hmnp.desk.money_forms import PlainForm
 from payments.statement_file import file_name, outcome, statement_csv
 from payments.statements import Month, Statement, month_before, statement_of
 
 MAY_READ = "payments.view_ledgerentry"
 
 
-class StatementForm(forms.Form):
+class StatementForm(PlainForm):
     """Whose statement, and of which month."""
 
     partner = forms.ModelChoiceField(queryset=Partner.objects.all(), empty_label="Choose a partner")
