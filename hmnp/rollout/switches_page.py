@@ -85,7 +85,7 @@ def _shown(capability: Capability, flag: Flag, partners: list[Partner]) -> dict[
 
 def _act(request: HttpRequest) -> None:
     deed = request.POST.get("do", "")
-    who = f"{request.user.get_username()}, {timezone.now():%Y-%m-%d %H:%M}Z"
+    who = f"{request.user.get_username()}, {timezone.localtime():%Y-%m-%d %H:%M}"
     if deed in ("kill", "resume"):
         set_killed(is_killed=deed == "kill", note=who)
         logger.warning("back to V1" if deed == "kill" else "V2 again", extra={"by": who})
