@@ -5,6 +5,7 @@ No Django, no clock.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -99,7 +100,11 @@ def rank(
     starts_at: datetime,
     zip_code: str | None,
 ) -> tuple[list[Fit], list[Reason]]:
-    """Give who could take the job, least added driving first, and why the others cannot."""
+    """Give who could take the job, least added driving first, and why the others cannot.
+
+    Who is as good as another comes in an order that is another for each start: customers who book
+    at the same moment would all wait for the same notary's calendar.
+    """
     fits: list[Fit] = []
     reasons: list[Reason] = []
     for schedule in schedules:
@@ -109,7 +114,13 @@ def rank(
             fits.append(result)
         else:
             reasons.append(result)
-    fits.sort(key=lambda one: (one.added_drive_minutes, one.jobs_that_day, one.notary_id))
+    fits.sort(
+        key=lambda one: (
+            one.added_drive_minutes,
+            one.jobs_that_day,
+            zlib.crc32(f"{starts_at.timestamp()} {one.notary_id}".encode()),
+        )
+    )
     return fits, reasons
 
 
@@ -133,6 +144,7 @@ def free_starts(
     now: datetime,
 ) -> Iterator[datetime]:
     """Give the starts at which some notary can take the job, in order."""
+
     def is_free(starts_at: datetime) -> bool:
         return any(
             isinstance(

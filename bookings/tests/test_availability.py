@@ -301,18 +301,27 @@ class TestFit:
         assert self.reason(full, start=TUESDAY_10) is Reason.CAPACITY
         assert isinstance(self.reason(full, start=TUESDAY_10 + timedelta(days=1)), Fit)
 
-    def test_the_least_added_drive_wins_then_the_emptier_day_then_the_older_notary(self) -> None:
+    def test_the_least_added_drive_wins_then_the_emptier_day_then_now_this_now_that_notary(
+        self,
+    ) -> None:
         near = self.notary(home="77573")
         far = self.notary(home="77002")
         busy = self.notary(
             home="77573", jobs=[PlainJob(houston(2027, 3, 2, 18, 0), 60, 15, "77573")]
         )
         everyone = [schedule_of(n, one) for n, one in enumerate([far, busy, near, near])]
-        fits, reasons = rank(
-            service=standard_service(), schedules=everyone, starts_at=TUESDAY_10, zip_code="77573"
-        )
-        assert [one.notary_id for one in fits] == [2, 3, 1, 0]
-        assert reasons == []
+        firsts = set()
+        for hours in range(6):
+            fits, reasons = rank(
+                service=standard_service(),
+                schedules=everyone,
+                starts_at=TUESDAY_10 + timedelta(hours=hours),
+                zip_code="77573",
+            )
+            order = [one.notary_id for one in fits]
+            assert (sorted(order[:2]), order[2:], reasons) == ([2, 3], [1, 0], [])
+            firsts.add(order[0])
+        assert firsts == {2, 3}
 
     def test_leaving_home_counts_anew_after_midnight_but_one_must_get_there(self) -> None:
         late = Job(
