@@ -32,7 +32,8 @@ MODELS: tuple[str | dict[str, Any], ...] = (
         "m2m_fields": ["skills"],
     },
     {"model": "accounts.Partner", "mask_fields": ["contact_name", "contact_email"]},
-    {"model": "accounts.PartnerApiKey", "mask_fields": ["hashed_key"]},
+    # Its id has the hash in it.
+    {"model": "accounts.PartnerApiKey", "mask_fields": ["id", "hashed_key"]},
     {
         "model": "auth.User",
         "exclude_fields": ["last_login"],
