@@ -103,7 +103,8 @@ class _Render:
 
     def __call__(self, booking: Booking) -> Answer:
         """Give the answer; its secret is derived anew whenever it goes out."""
-        fresh = queries.with_relations().get(pk=booking.pk)
+        # As it is about to be written, or as it was.
+        fresh = booking if booking.shown else queries.with_relations().get(pk=booking.pk)
         body = self.shape(fresh)
         return Answer(
             status=self.status,
