@@ -7,7 +7,7 @@ job's drive is always rewritten first, since the exclusion constraint is immedia
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -140,6 +140,10 @@ def find_fit(
     result = fit(schedule=schedule, job=job, zone=service.timezone)
     if isinstance(result, Reason):
         raise Occupied(result)
+    begins_at = {one.claim_id: one.period_starts_at for one in schedule.jobs}
+    # What was read may be older than a chain that was just counted anew.
+    if not loaded.has_ended and begins_at.get(result.next_claim_id) == result.next_period_starts_at:
+        result = replace(result, next_claim_id=None, next_period_starts_at=None)
     return Found(fit=result, schedule=schedule, clock=loaded.clock)
 
 
