@@ -202,9 +202,15 @@ class Flow:
             "SELECT 1 FROM integrations_outboxjob WHERE booking_id = %s AND destination = 'mail' "
             "AND message_kind = 'confirmation' AND recipient = %s AND state = 'SUCCEEDED'"
         )
-        self._again(
-            lambda: bool(self.site.rows(sent, self.made["booking"]["id"], self.email)),
-        )
+
+        def has_come() -> bool:
+            if self.site.rows(sent, self.made["booking"]["id"], self.email):
+                return True
+            # Every bell may have been answered while the mail service was given a rest.
+            self.site.tick()
+            return False
+
+        self._again(has_come)
 
     def cancel(self) -> None:
         """Cancel the booking."""
