@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -57,8 +58,21 @@ class Visitor:
         raise AssertionError(f"{method} {path} got no answer")
 
 
+_signed_in: dict[str, Visitor] = {}
+_signing_in = threading.Lock()
+
+
 def staff(site: Site) -> Visitor:
-    """Sign in at the desk; a code that another session used up is followed by the next one."""
+    """Give the browser that is signed in at the desk: one for all, as no code is good twice."""
+    with _signing_in:
+        address = site.live.base_url
+        if address not in _signed_in:
+            _signed_in[address] = _sign_in(site)
+        return _signed_in[address]
+
+
+def _sign_in(site: Site) -> Visitor:
+    """Sign in; a code that another session used up is followed by the next one."""
     visitor = Visitor(site)
     answer = visitor.send("/accounts/login/", **STAFF)
     secret = secret_in(site.live.folder / "logins.txt")
