@@ -20,6 +20,7 @@ from bookings import schedules
 from bookings.chain import Days, Job, NotarySchedule, Span
 from bookings.schedules import Schedules
 from hmnp.core import cache, versions
+from hmnp.core.bounded import Bounded
 from hmnp.core.cache import Family, fetch
 from hmnp.core.times import midnight
 from services.catalogue import Look
@@ -30,9 +31,8 @@ SLOTS = Family("slots", 15 * 60)
 # Written for "no hold ends".
 NEVER = 9_999_999_999.0
 
-# What this process has read of them, a fortnight or more; emptied whole when it is full.
-_own: dict[str, tuple[Schedules, float]] = {}
-_MOST_OWN = 64
+# What this process has read of them: a fortnight or more of each service.
+_own: Bounded[str, tuple[Schedules, float]] = Bounded(most=64)
 
 
 def version_of(*, service: ServiceDefinition, day: date, seen: Look) -> str:
@@ -66,9 +66,8 @@ def load(
     )
     found = [_parse(value, seen) for value in values]
     if not connection.in_atomic_block:
-        if len(_own) >= _MOST_OWN:
-            _own.clear()
-        _own.update(zip(keys, found, strict=True))
+        for key, one in zip(keys, found, strict=True):
+            _own[key] = one
     return found
 
 

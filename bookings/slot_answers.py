@@ -21,13 +21,13 @@ from bookings.kept_days import NEVER, SLOTS
 from bookings.schedules import Schedules
 from bookings.slots import Slot
 from hmnp.core import cache, versions
+from hmnp.core.bounded import Bounded
 from hmnp.core.times import local_date, midnight, rfc3339
 from services import areas, catalogue
 from services.catalogue import Look
 from services.definitions import ServiceDefinition
 
 _DAY = timedelta(days=1)
-_MOST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class DayAnswer:
         return seen.clock.timestamp() < self.next_expiry and now.timestamp() < self.next_edge
 
 
-# Emptied whole when it is full; it fills again in a moment.
-_remembered: dict[tuple[str, ...], DayAnswer] = {}
+_remembered: Bounded[tuple[str, ...], DayAnswer] = Bounded(most=4096)
 
 
 def look(*, first_day: date, days: int) -> Look:
@@ -99,8 +98,6 @@ def free_times(
         # Those between are not wanted, but a run of days is read as one.
         run = days[missing[0] : missing[-1] + 1]
         worked_out = dict(zip(run, _work_out(wish, run, seen, now), strict=True))
-        if len(_remembered) > _MOST_REMEMBERED:
-            _remembered.clear()
         for index in missing:
             standing[index] = _remembered[names[index]] = worked_out[days[index]]
     return [one for one in standing if one is not None]

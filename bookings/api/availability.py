@@ -37,6 +37,7 @@ from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors, etag_of
 from hmnp.core.api.validation import read_body
 from hmnp.core.api.views import ApiViewSet, repeated_faults
+from hmnp.core.bounded import Bounded
 from hmnp.core.errors import Fault, ValidationFailed
 from hmnp.core.idempotency import Answer, Secret
 from hmnp.core.limits import Action
@@ -45,8 +46,6 @@ from services.catalogue import Look, look
 # Free times are nobody's secret, but outdated in a moment.
 _ASK_AGAIN = {"Cache-Control": "private, no-cache"}
 _TAG = re.compile(r'"([0-9a-f]+)-([0-9]+)"')
-# Some kilobytes each.
-_MOST_ANSWERS = 512
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ class _WholeAnswer:
         )
 
 
-# Of everybody's queries by their text; emptied whole when it is full.
-_answers: dict[bytes, _WholeAnswer] = {}
+# Of everybody's queries by their text; some kilobytes each.
+_answers: Bounded[bytes, _WholeAnswer] = Bounded(most=512)
 
 
 class AvailabilityViewSet(ApiViewSet):
@@ -202,8 +201,6 @@ def list_free_times(request: HttpRequest, principal: Principal) -> HttpResponse:
             return HttpResponse(status=304, headers={**_ASK_AGAIN, "ETag": known})
         kept = _write(wish, seen, day_versions, tag, now)
         if principal.partner is None:
-            if len(_answers) >= _MOST_ANSWERS:
-                _answers.clear()
             _answers[query] = kept
     else:
         cache.count_cache(family=SLOTS.name, is_hit=True, times=kept.days)

@@ -18,6 +18,7 @@ from django.db import connection
 from django_redis import get_redis_connection
 
 from hmnp.core import redis_rest
+from hmnp.core.bounded import Bounded
 from hmnp.core.metrics import count_cache as count_cache  # who keeps more counts with us
 
 # Raised when what is kept is written differently: old values are then never found.
@@ -29,9 +30,8 @@ _WAIT_SECONDS = 0.3
 _LOOK_EVERY_SECONDS = 0.01
 
 
-# What this process has read by itself, and until when; emptied whole when it is full.
-_own: dict[tuple[str, str], tuple[bytes, float]] = {}
-_MOST_OWN = 1024
+# What this process has read by itself, and until when.
+_own: Bounded[tuple[str, str], tuple[bytes, float]] = Bounded(most=1024)
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,6 @@ def fetch_one(*, family: Family, key: str, build: Callable[[], bytes]) -> bytes:
 
     value = fetch(family=family, keys=[key], build=build_it)[0]
     if not connection.in_atomic_block:
-        if len(_own) >= _MOST_OWN:
-            _own.clear()
         _own[name] = value, now + family.seconds
     return value
 
