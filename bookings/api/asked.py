@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from rest_framework.serializers import Serializer
-
 from bookings import holders
 from bookings.actions.hold_slot import HoldRequest
 from bookings.actions.update_booking import BookingChanges
@@ -23,7 +21,7 @@ from bookings.quoting import Wanted
 from bookings.requests import BookingRequest, CustomerDetails
 from bookings.schedules import Schedules, load_around
 from hmnp.accounts.principals import Principal
-from hmnp.core.api.validation import read, read_body
+from hmnp.core.api.validation import read
 from hmnp.core.errors import DomainError, Fault, ValidationFailed
 from services.catalogue import get_service, require_service
 from services.definitions import ServiceDefinition
@@ -76,7 +74,7 @@ def _look(
 
 def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest:
     """Read the body of a hold. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
-    values, faults = read_body(HoldSerializer, body)
+    values, faults = read(HoldSerializer, body)
     known, seen = _look(values, starts_at=values.get("startTime"), now=now)
     service = offered_service(values, faults, principal=principal, service=known)
     address = values.get("address")
@@ -113,7 +111,7 @@ def asked_hold(*, body: Any, principal: Principal, now: datetime) -> HoldRequest
 
 def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingRequest:
     """Read the body of a booking. Raises `ValidationFailed`, `InvalidService`, `HoldNotFound`."""
-    values, faults = read_body(BookingCreateSerializer, body)
+    values, faults = read(BookingCreateSerializer, body)
     # A hold's calendar is not looked at before it is locked.
     starts_at = values.get("scheduledDateTime") if "holdToken" not in values else None
     known, seen = _look(values, starts_at=starts_at, now=now)
@@ -171,10 +169,7 @@ def asked_booking(*, body: Any, principal: Principal, now: datetime) -> BookingR
 
 def asked_changes(*, body: Any, booking: Booking, is_whole: bool, now: datetime) -> BookingChanges:
     """Read a PUT (`is_whole`) or PATCH body against the booking. Raises `ValidationFailed`."""
-    serializer: Serializer[Any] = (
-        CustomerSerializer(data=body) if is_whole else BookingPatchSerializer(data=body)
-    )
-    values, faults = read(serializer)
+    values, faults = read(CustomerSerializer if is_whole else BookingPatchSerializer, body)
     service = require_service(id_or_slug=booking.service_id)
     address = values.get("address")
     starts_at: datetime | None = values.get("scheduledDateTime")

@@ -35,7 +35,7 @@ from hmnp.core import cache, tokens, versions
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, TAKEN, sent
 from hmnp.core.api.keyed import IDEMPOTENCY_KEY, Keyed
 from hmnp.core.api.schema import errors, etag_of
-from hmnp.core.api.validation import read_body
+from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.bounded import Bounded
 from hmnp.core.errors import Fault, ValidationFailed
@@ -239,7 +239,7 @@ def _write(
 def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     """Read the form of a query; nothing but its text decides, so the same is read once."""
     params = QueryDict(query)
-    values, faults = read_body(AvailabilityQuerySerializer, params.dict())
+    values, faults = read(AvailabilityQuerySerializer, params.dict())
     zone_name = values.get("timezone")
     if zone_name is not None and zone_name not in available_timezones():
         faults.append(Fault("timezone", "invalid", "This is not an IANA time zone."))

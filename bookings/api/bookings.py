@@ -83,7 +83,7 @@ class BookingViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         """Answer a page; staff see all, a partner its own."""
-        values, faults = read(BookingListQuerySerializer(data=request.query_params.dict()))
+        values, faults = read(BookingListQuerySerializer, request.query_params.dict())
         faults += repeated_faults(request.query_params)
         if faults:
             raise ValidationFailed(*faults)
@@ -181,7 +181,7 @@ class BookingViewSet(ApiViewSet):
     def destroy(self, request: Request, booking_id: str) -> Response:
         """Cancel; again gives the same."""
         booking = visible_booking(request, booking_id)
-        values, faults = read(CancelQuerySerializer(data=request.query_params.dict()))
+        values, faults = read(CancelQuerySerializer, request.query_params.dict())
         if faults:
             raise ValidationFailed(*faults)
         cancelled = cancel_booking(

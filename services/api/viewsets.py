@@ -18,7 +18,7 @@ from hmnp.accounts.permissions import Access, ByTable
 from hmnp.accounts.principals import Principal, principal_of
 from hmnp.core.api.examples import INVALID, PLACE, STARTS, sent
 from hmnp.core.api.schema import errors, etag_of
-from hmnp.core.api.validation import read_body
+from hmnp.core.api.validation import read
 from hmnp.core.api.views import ApiViewSet, repeated_faults
 from hmnp.core.errors import DomainError, Fault
 from hmnp.core.limits import Action
@@ -116,7 +116,7 @@ class ServiceViewSet(ApiViewSet):
     @pricing.mapping.post
     def pricing_with_address(self, request: Request) -> HttpResponse:
         """Answer a price for what the body names."""
-        values, faults = read_body(PricingBodySerializer, request.data)
+        values, faults = read(PricingBodySerializer, request.data)
         return _price(principal_of(request), values, faults)
 
 
@@ -135,7 +135,7 @@ def price_by_zip(request: HttpRequest, principal: Principal) -> HttpResponse:
 def _read_query(query: bytes) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     """Read the form of a query; nothing but its text decides, so the same is read once."""
     params = QueryDict(query)
-    values, faults = read_body(PricingQuerySerializer, params.dict())
+    values, faults = read(PricingQuerySerializer, params.dict())
     return values, (*repeated_faults(params), *faults)
 
 

@@ -13,15 +13,13 @@ from hmnp.core.api.errors import flatten
 from hmnp.core.errors import Fault
 
 
-def read_body(
-    kind: type[serializers.Serializer[Any]], body: Any
-) -> tuple[dict[str, Any], list[Fault]]:
-    """Give the same as `read` of a new serializer of this kind, made once for all good bodies."""
+def read(kind: type[serializers.Serializer[Any]], data: Any) -> tuple[dict[str, Any], list[Fault]]:
+    """Give the values whose form is right, even when others' is not, and all faults of form."""
     try:
-        return dict(_kept(kind).run_validation(body)), []
+        return dict(_kept(kind).run_validation(data)), []
     except (serializers.ValidationError, ValidationError):
         # What is wrong is told by one that may keep it to itself.
-        return read(kind(data=body))
+        return _look_at_each(kind(data=data))
 
 
 @lru_cache
@@ -30,10 +28,10 @@ def _kept(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any
     return kind()
 
 
-def read(serializer: serializers.Serializer[Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """Give the values whose form is right, even when others' is not, and all faults of form."""
-    if serializer.is_valid():
-        return dict(serializer.validated_data), []
+def _look_at_each(
+    serializer: serializers.Serializer[Any],
+) -> tuple[dict[str, Any], list[Fault]]:
+    serializer.is_valid()
     faults = flatten(serializer.errors)
     data = serializer.initial_data
     values: dict[str, Any] = {}
